@@ -1,0 +1,5 @@
+"""`python -m icc_cli`, the same as `icc`."""
+
+from icc_cli.cli import main
+
+main()

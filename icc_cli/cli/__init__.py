@@ -1,0 +1,38 @@
+"""The command line: one file per subcommand, each of which parses, calls the library, and writes.
+
+Nothing here imports numpy, torch or h5py before a command runs, so `icc --help` answers at once.
+"""
+
+import typer
+
+from icc_cli import __version__
+from icc_cli.cli import _run, extract, inspect, measure, rank, train
+
+app = typer.Typer(
+    name="icc",
+    help="Which of these networks generalize best, and why? Intraclass clustering measures of saved checkpoints.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train.train, extract.extract, measure.measure, rank.rank, inspect.inspect):
+    app.command()(_run.guarded(command))
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"icc {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the `icc` command."""
+    _run.exit_on_sigterm()
+    app()

@@ -1,0 +1,72 @@
+"""Options that several commands share, declared once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Force = Annotated[bool, typer.Option("--force", help="Do again what is already done.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Folder to write to, or one file (.h5, .json, .jsonl, .csv)."),
+]
+
+
+class Format(StrEnum):
+    """How a table is printed; the default is `table` on a terminal and `json` (lines) in a pipe."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    markdown = "markdown"
+    latex = "latex"
+
+
+TableFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="Default: table on a terminal, JSON lines in a pipe.", show_default=False),
+]
+
+DataSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="SPEC",
+        help="digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH, npz:PATH or h5:PATH.",
+        rich_help_panel="Data",
+    ),
+]
+Root = Annotated[Path, typer.Option("--root", help="Where torchvision's data sets are kept.", rich_help_panel="Data")]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch a torchvision data set that is missing.", rich_help_panel="Data")
+]
+Hierarchy = Annotated[
+    Path | None,
+    typer.Option(
+        "--hierarchy",
+        metavar="CSV",
+        help="Columns subclass, class: turns the data set's labels into subclasses.",
+        rich_help_panel="Data",
+    ),
+]
+PerClass = Annotated[
+    int | None,
+    typer.Option(
+        "--per-class",
+        min=1,
+        help="Use only the first so many training images of each finest label.",
+        rich_help_panel="Data",
+    ),
+]
+Mean = Annotated[
+    str | None,
+    typer.Option("--mean", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
+]
+Std = Annotated[
+    str | None,
+    typer.Option("--std", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.")]

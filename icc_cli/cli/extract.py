@@ -1,0 +1,5 @@
+"""`icc extract`."""
+
+
+def extract() -> None:
+    """Not written yet."""

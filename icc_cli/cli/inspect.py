@@ -1,0 +1,5 @@
+"""`icc inspect`."""
+
+
+def inspect() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""`icc measure`."""
+
+
+def measure() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""`icc rank`."""
+
+
+def rank() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""`icc train`."""
+
+
+def train() -> None:
+    """Not written yet."""

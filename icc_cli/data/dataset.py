@@ -1,0 +1,109 @@
+"""What every data set becomes once it is read."""
+
+import functools
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icc_cli.errors import DataError
+
+DIGEST_ROWS = 4096
+
+
+class Images(Protocol):
+    """What is asked of a split's images: an (N, H, W, C) uint8 array, or something that reads rows on demand."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split: `images` (N, H, W, C) uint8, `labels` (N,) int64, `sublabels` (N,) int64 or None."""
+
+    images: Images
+    labels: NDArray[np.int64]
+    sublabels: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def order(self) -> NDArray[np.int64]:
+        """Rows by class, then subclass, then row number: the order of a cache."""
+        keys = [self.labels] if self.sublabels is None else [self.sublabels, self.labels]
+        return np.lexsort(keys).astype(np.int64)
+
+    def take(self, rows: NDArray[np.int64]) -> "Split":
+        """The split of the given rows, in that order."""
+        sublabels = None if self.sublabels is None else self.sublabels[rows]
+        return Split(self.images[rows], self.labels[rows], sublabels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training split, a test split when the data has one, and what the numbers stand for."""
+
+    spec: str
+    train: Split
+    test: Split | None
+    label_names: tuple[str, ...] = ()
+    sublabel_names: tuple[str, ...] = ()
+    mean: tuple[float, ...] | None = None
+    """Customary normalisation of this data set, per channel, on pixels scaled to 0..1."""
+    std: tuple[float, ...] | None = None
+    described: dict[str, object] = field(default_factory=dict)
+    """What a checkpoint or a cache keeps of the data: enough to load it again (plain data)."""
+
+    def __post_init__(self) -> None:
+        for name, split in (("training", self.train), ("test", self.test)):
+            if split is not None:
+                _check(split, name, self.spec)
+
+    @property
+    def num_classes(self) -> int:
+        return int(self.train.labels.max()) + 1
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        _, height, width, channels = self.train.images.shape
+        return height, width, channels
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over the training split's shape, images and labels."""
+        digest = hashlib.sha256(repr(tuple(self.train.images.shape)).encode())
+        for start in range(0, len(self.train), DIGEST_ROWS):
+            digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]))
+        digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8"))
+        if self.train.sublabels is not None:
+            digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8"))
+        return digest.hexdigest()
+
+    def first_per_class(self, count: int) -> "Dataset":
+        """Keep the first `count` training samples of each finest label; the test split stays whole."""
+        finest = self.train.labels if self.train.sublabels is None else self.train.sublabels
+        rank = np.empty(len(finest), np.int64)
+        for value in np.unique(finest):
+            rows = np.flatnonzero(finest == value)
+            rank[rows] = np.arange(len(rows))
+        described = {**self.described, "per_class": count}
+        return replace(self, train=self.train.take(np.flatnonzero(rank < count)), described=described)
+
+
+def _check(split: Split, name: str, spec: str) -> None:
+    if len(split) == 0:
+        raise DataError(f"the {name} split of {spec} is empty.")
+    if len(split.images) != len(split):
+        raise DataError(f"the {name} split of {spec} has {len(split.images)} images and {len(split)} labels.")
+    if split.sublabels is not None and len(split.sublabels) != len(split):
+        raise DataError(f"the {name} split of {spec} has {len(split.sublabels)} sublabels and {len(split)} labels.")
+    if split.labels.min() < 0 or (split.sublabels is not None and split.sublabels.min() < 0):
+        raise DataError(f"the {name} split of {spec} has negative labels.", "Labels count from 0.")

@@ -1,0 +1,1 @@
+"""The measures c1 to c4, one a file. numpy alone."""

@@ -1,0 +1,1 @@
+"""Models that are built in, and how a model specification becomes one."""

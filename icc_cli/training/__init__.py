@@ -1,0 +1,1 @@
+"""Training sets of models over a grid of hyperparameters."""

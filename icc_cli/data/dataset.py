@@ -81,10 +81,10 @@ class Dataset:
         """sha256 over the training split's shape, images and labels."""
         digest = hashlib.sha256(repr(tuple(self.train.images.shape)).encode())
         for start in range(0, len(self.train), DIGEST_ROWS):
-            digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]))
-        digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8"))
+            digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]).tobytes())
+        digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").tobytes())
         if self.train.sublabels is not None:
-            digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8"))
+            digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8").tobytes())
         return digest.hexdigest()
 
     def first_per_class(self, count: int) -> "Dataset":

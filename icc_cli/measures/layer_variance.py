@@ -1,0 +1,141 @@
+"""c4: variance of a class in the layer-level representations (section 2.3.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg.blas import dsyrk
+
+from icc_cli.measures.groups import ClassGroup
+from icc_cli.measures.moments import Moments
+from icc_cli.measures.silhouette import unit_rows
+from icc_cli.measures.site import Array, Site, neuron_blocks, row_blocks, rows_per_block
+
+EPSILON = 1e-7
+PAPER_PERCENTILE = 75.0
+
+
+@dataclass(frozen=True)
+class SimilaritySums:
+    """Sums over a set of unit (or zero) rows u_1..u_count that give the spread of its pairwise distances."""
+
+    count: int
+    total: Array
+    """sum of u (n,)"""
+    gram_squares: float
+    """||U'U||_F^2, the sum of squared similarities over all ordered pairs and the diagonal"""
+    self_sum: float
+    """sum of q = u . u"""
+    self_squares: float
+    """sum of q^2"""
+
+    def spread(self, convention: str) -> float:
+        """Standard deviation of the pairwise cosine distances, 0..1.
+
+        `paper`: over distinct pairs. `reference`: over the full matrix, its zero diagonal included.
+        """
+        pairs = self.count * (self.count - 1)
+        similarity = self.total @ self.total - self.self_sum
+        squares = self.gram_squares - self.self_squares
+        if convention == "reference":
+            entries = self.count**2
+            mean = (pairs - similarity) / entries
+            variance = (pairs - 2 * similarity + squares) / entries - mean**2
+        else:
+            variance = squares / pairs - (similarity / pairs) ** 2
+        return float(np.sqrt(max(float(variance), 0.0)))
+
+
+def layer_variance(
+    site: Site, classes: Sequence[ClassGroup], whole: Moments, dead: np.ndarray, convention: str
+) -> dict[int, float] | None:
+    """Spread of each class relative to the data set's in one site: {class label: ratio}, ratios at least 0.
+
+        Sigma_C / (Sigma_D + 1e-7),  Sigma_E: std of the pairwise cosine distances in E
+
+    after standardising each neuron over D, subtracting its percentile and applying ReLU. Dead neurons are left
+    out, and classes of fewer than two samples; None when no neuron is alive. `convention`: see `percentile` and
+    `SimilaritySums.spread`.
+    """
+    live = np.flatnonzero(~dead)
+    if len(live) == 0 or whole.count < 2:
+        return None
+    threshold = percentiles(site, percentile(len(live), convention))[live]
+    scale = 1 / (whole.std[live] + EPSILON)
+    sums, everything = _similarity_sums(site, classes, live, threshold, scale)
+    denominator = everything.spread(convention) + EPSILON
+    return {
+        group.label: part.spread(convention) / denominator
+        for group, part in zip(classes, sums, strict=True)
+        if group.size >= 2
+    }
+
+
+def percentile(live_neurons: int, convention: str) -> float:
+    """The percentile under which a neuron counts as inactive: 75, or the authors' choice by width."""
+    if convention == "reference":
+        return float(max(min(round(100 - 1000 / live_neurons), 75), 0))
+    return PAPER_PERCENTILE
+
+
+def percentiles(site: Site, percent: float) -> Array:
+    """The exact percentile of each neuron over all samples, linearly interpolated: (n,) float64."""
+    count, neurons = site.shape
+    position = percent / 100 * (count - 1)
+    lower = min(int(position), count - 1)
+    fraction = position - lower
+    result = np.empty(neurons)
+    for chosen, values in neuron_blocks(site):
+        values.partition(lower, axis=1)
+        low = values[:, lower].astype(np.float64)
+        high = values[:, lower + 1 :].min(axis=1) if fraction else low
+        result[chosen] = low + fraction * (high - low)
+    return result
+
+
+def _similarity_sums(
+    site: Site, classes: Sequence[ClassGroup], live: np.ndarray, threshold: Array, scale: Array
+) -> tuple[list[SimilaritySums], SimilaritySums]:
+    """The sums of each class and of all samples together.
+
+    ||U'U||_F = ||UU'||_F, so a class of fewer samples than neurons costs its own small Gram matrix, and the
+    data set's U'U adds up over the classes (upper triangles, by BLAS's dsyrk).
+    """
+    gram = np.zeros((len(live), len(live)), order="F")
+    every = len(live) == site.shape[1]
+    sums = []
+    for group in classes:
+        total, self_sum, self_squares = np.zeros(len(live)), 0.0, 0.0
+        by_samples = group.size < len(live) and group.size <= rows_per_block(site)
+        own = gram if by_samples else np.zeros_like(gram)
+        for block in row_blocks(site, group.rows):
+            u = block if every else block[:, live]
+            u -= threshold
+            u *= scale
+            u = unit_rows(np.maximum(u, 0, out=u))
+            q = np.einsum("ij,ij->i", u, u)
+            total += u.sum(axis=0)
+            self_sum += float(q.sum())
+            self_squares += float(q @ q)
+            own = dsyrk(1.0, u.T, beta=1.0, c=own, overwrite_c=1)
+        if by_samples:
+            gram_squares = _frobenius(dsyrk(1.0, u.T, trans=1))
+            gram = own
+        else:
+            gram_squares = _frobenius(own)
+            gram += own
+        sums.append(SimilaritySums(group.size, total, gram_squares, self_sum, self_squares))
+    everything = SimilaritySums(
+        sum(part.count for part in sums),
+        np.sum([part.total for part in sums], axis=0),
+        _frobenius(gram),
+        sum(part.self_sum for part in sums),
+        sum(part.self_squares for part in sums),
+    )
+    return sums, everything
+
+
+def _frobenius(upper: Array) -> float:
+    """Squared Frobenius norm of the symmetric matrix whose upper triangle is given (the rest must be 0)."""
+    diagonal = np.diagonal(upper)
+    return float(2 * np.einsum("ij,ij->", upper, upper) - diagonal @ diagonal)

@@ -70,3 +70,36 @@ Std = Annotated[
     typer.Option("--std", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.")]
+BatchSize = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Samples a forward pass; the numbers do not depend on it.")
+]
+ModelSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="SPEC",
+        help="vgg, wrn (wrn:depth=1.5,num_classes=20), torchvision:NAME, timm:NAME, pkg.module:factory or "
+        "path/to/file.py:factory. Default: what the checkpoint says.",
+        rich_help_panel="Model",
+    ),
+]
+ModelArg = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model-arg", metavar="KEY=VALUE", help="An argument of the model; repeat it.", rich_help_panel="Model"
+    ),
+]
+StateKey = Annotated[
+    str | None,
+    typer.Option(
+        "--state-key", metavar="KEY", help="Which entry of the file holds the weights.", rich_help_panel="Model"
+    ),
+]
+UnsafePickle = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-pickle",
+        help="Let the file run code when it is read. Only for files you trust.",
+        rich_help_panel="Model",
+    ),
+]

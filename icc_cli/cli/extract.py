@@ -1,5 +1,153 @@
-"""`icc extract`."""
+"""`icc extract`: checkpoints to activation caches."""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from icc_cli.cli import _options as options
+from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
+from icc_cli.cli._subject import DataRequest, DataShelf, model_spec
+from icc_cli.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from icc_cli.activations import Extraction
+    from icc_cli.checkpoints import Checkpoint
+    from icc_cli.data import Dataset
+    from icc_cli.models.spec import ModelSpec
+
+CHANCE_MARGIN = 1.5
+ACCURACY_TOLERANCE = 0.01
 
 
-def extract() -> None:
-    """Not written yet."""
+class StoreDtype(StrEnum):
+    float32 = "float32"
+    float16 = "float16"
+
+
+def extract(
+    inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the caches, or one .h5 file.")] = Path(),
+    model: options.ModelSpec = None,
+    model_arg: options.ModelArg = None,
+    state_key: options.StateKey = None,
+    unsafe_pickle: options.UnsafePickle = False,
+    data: options.DataSpec = None,
+    root: options.Root = Path("data"),
+    download: options.Download = False,
+    hierarchy: options.Hierarchy = None,
+    per_class: options.PerClass = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    batch_size: options.BatchSize = 256,
+    store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
+    device: options.Device = "auto",
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Run each checkpoint over its training images and write every ReLU's input to an HDF5 cache.
+
+    A checkpoint that `icc train` saved needs no option. Any other needs --model and --data.
+    Prints the path of each cache as it is completed.
+    """
+    from icc_cli.activations import Extraction, resolve_device
+
+    report = Reporter(quiet)
+    outputs = Outputs(output, ".h5")
+    how = Extraction(resolve_device(device), batch_size, (), (), store_dtype.value)
+    request = DataRequest(data, root, download, hierarchy, per_class, mean, std)
+    shelf = DataShelf()
+
+    def work(item: Input) -> None:
+        from icc_cli.checkpoints import read
+
+        path = outputs.path(item)
+        checkpoint = read(item.path, state_key, unsafe_pickle)
+        spec = model_spec(checkpoint, model, model_arg)
+        dataset = shelf.load(request.source(checkpoint))
+        pixel_mean, pixel_std = request.normalisation(checkpoint, dataset)
+        extract_one(
+            checkpoint, spec, dataset, replace(how, mean=pixel_mean, std=pixel_std), path, force=force, report=report
+        )
+
+    each(expand(inputs, CHECKPOINT_SUFFIXES), work, report, debug)
+
+
+def extract_one(
+    checkpoint: "Checkpoint",
+    spec: "ModelSpec",
+    dataset: "Dataset",
+    how: "Extraction",
+    path: Path,
+    *,
+    force: bool,
+    report: Reporter,
+) -> None:
+    """Write the cache of one checkpoint to `path`, unless it is there already, and print the path."""
+    from icc_cli.activations import extract as run
+    from icc_cli.cache import content_key, stored_content_key
+    from icc_cli.checkpoints import load_into
+    from icc_cli.models.spec import build
+
+    settings = {
+        "model": {"spec": spec.spec, "args": spec.args},
+        "data": {**dataset.described, "digest": dataset.digest},
+        "normalisation": {"mean": list(how.mean), "std": list(how.std)},
+        "activations": list(how.activations),
+        "dtype": "float32",
+        "store_dtype": how.store_dtype,
+    }
+    key = content_key(weights=checkpoint.weights_sha256, name=checkpoint.path.name, **settings)
+    if not force and path.exists() and stored_content_key(path) == key:
+        report.note(f"{path} is there already.")
+        typer.echo(path)
+        return
+
+    network = build(spec)
+    load_into(network, checkpoint, spec.spec)
+
+    def metadata(measured: dict[str, float]) -> dict[str, Any]:
+        import torch
+
+        return {
+            "checkpoint": checkpoint.path.name,
+            "weights_sha256": checkpoint.weights_sha256,
+            "hparams": checkpoint.hparams,
+            "metrics": {**measured, **checkpoint.metrics},
+            "epoch": checkpoint.epoch,
+            "measured": measured,
+            "torch": torch.__version__,
+            "device": str(how.device),
+            **settings,
+        }
+
+    total = len(dataset.train) + (len(dataset.test) if dataset.test is not None else 0)
+    with report.progress(checkpoint.path.name, total) as advance:
+        try:
+            measured = run(network, dataset.train, dataset.test, path, how, key, metadata, advance)
+        except CheckpointError as error:
+            raise CheckpointError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
+    _warn(checkpoint, dataset, measured, report)
+    typer.echo(path)
+
+
+def _warn(checkpoint: "Checkpoint", dataset: "Dataset", measured: dict[str, float], report: Reporter) -> None:
+    """Say what looks like the wrong data or normalisation."""
+    accuracy = measured["train_accuracy"]
+    if accuracy < CHANCE_MARGIN / dataset.num_classes:
+        report.warn(
+            f"{checkpoint.path}: train accuracy is {accuracy:.3f}, near chance for {dataset.num_classes} classes; "
+            "are --data, its labels and --mean/--std the ones it was trained with?"
+        )
+    recorded = checkpoint.metrics.get("train_accuracy")
+    if isinstance(recorded, float) and abs(recorded - accuracy) > ACCURACY_TOLERANCE:
+        report.warn(
+            f"{checkpoint.path}: train accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
+            "another normalisation or another training set would explain it."
+        )
+    if checkpoint.data and checkpoint.data.get("digest") not in (None, dataset.digest):
+        report.warn(f"{checkpoint.path} was trained on other images or labels than {dataset.spec} holds now.")

@@ -1,0 +1,162 @@
+"""Reading a cache, every part of it checked before it is believed."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from icc_cli.cache import schema
+from icc_cli.errors import FormatError
+
+HINT = "Extract it again with `icc extract --force`."
+
+
+@dataclass(frozen=True)
+class CacheSite:
+    """One site of an open cache; a `Site` for the measures."""
+
+    name: str
+    kind: str
+    map_size: int
+    dataset: h5py.Dataset
+    file: Path
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, neurons = self.dataset.shape
+        return int(rows), int(neurons)
+
+    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
+        """Rows start..stop, (stop - start, n); FormatError when the file is damaged there."""
+        with _damage(self.file):
+            return np.asarray(self.dataset[start:stop])
+
+
+@dataclass(frozen=True)
+class Cache:
+    """An open cache: labels and ids in memory, sites read on demand."""
+
+    path: Path
+    content_key: str
+    metadata: dict[str, Any]
+    sample_id: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    sublabels: NDArray[np.int32] | None
+    predictions: NDArray[np.int32]
+    sites: tuple[CacheSite, ...]
+    attributes: dict[str, Any]
+
+
+@contextlib.contextmanager
+def open_cache(path: Path) -> Iterator[Cache]:
+    """Open the cache at `path`. FormatError when it is damaged, incomplete, or of an unknown version."""
+    with contextlib.ExitStack() as stack:
+        with _damage(path):
+            file = stack.enter_context(h5py.File(path, "r"))
+            cache = _read(file, path)
+        yield cache
+
+
+def stored_content_key(path: Path) -> str | None:
+    """The content key of the cache at `path`, or None when there is no cache that can be read."""
+    try:
+        with open_cache(path) as cache:
+            return cache.content_key
+    except (FormatError, FileNotFoundError):
+        return None
+
+
+def _read(file: h5py.File, path: Path) -> Cache:
+    attributes = dict(file.attrs)
+    if attributes.get(schema.FORMAT_ATTR) != schema.FORMAT:
+        raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
+    if attributes.get(schema.VERSION_ATTR) != schema.VERSION:
+        raise FormatError(
+            f"{path} has cache version {attributes.get(schema.VERSION_ATTR)}, "
+            f"and this icc reads version {schema.VERSION}.",
+            "Update icc, or extract the cache again with this one.",
+        )
+    metadata = json.loads(attributes[schema.METADATA_ATTR])
+    if not isinstance(metadata, dict):
+        raise FormatError(f"{path} has metadata that are not an object.", HINT)
+    labels = _vector(file, schema.CLASS_LABELS, path)
+    count = len(labels)
+    sublabels = _vector(file, schema.SUBCLASS_LABELS, path, count) if schema.SUBCLASS_LABELS in file else None
+    sites = tuple(_site(file, name, count, path) for name in sorted(file[schema.SITES], key=int))
+    if not sites:
+        raise FormatError(f"{path} has no site.", HINT)
+    return Cache(
+        path,
+        str(attributes[schema.CONTENT_KEY_ATTR]),
+        metadata,
+        _vector(file, schema.SAMPLE_ID, path, count),
+        labels,
+        sublabels,
+        _vector(file, schema.PREDICTIONS, path, count),
+        sites,
+        attributes,
+    )
+
+
+def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) -> NDArray[Any]:
+    dataset = _dataset(file, name, path)
+    if dataset.ndim != 1 or dataset.dtype.kind not in "iu" or (count is not None and len(dataset) != count):
+        raise FormatError(
+            f"{path} has /{name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count or 'N'},) "
+            "integers.",
+            HINT,
+        )
+    return np.asarray(dataset[()])
+
+
+def _site(file: h5py.File, name: str, count: int, path: Path) -> CacheSite:
+    dataset = _dataset(file, f"{schema.SITES}/{name}/{schema.PREACTIVATIONS}", path)
+    if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
+        raise FormatError(
+            f"{path} has site {name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
+            HINT,
+        )
+    attributes = dataset.parent.attrs
+    return CacheSite(
+        str(attributes[schema.SITE_NAME_ATTR]),
+        str(attributes[schema.SITE_KIND_ATTR]),
+        int(attributes[schema.SITE_MAP_SIZE_ATTR]),
+        dataset,
+        path,
+    )
+
+
+def _dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """A data set that lies in this very file, all of it written."""
+    group: h5py.Group = file
+    parts = name.split("/")
+    for depth, part in enumerate(parts):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise FormatError(f"{path} lacks /{'/'.join(parts[: depth + 1])}, or links to another file there.", HINT)
+        group = group[part]
+    dataset = group
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external or dataset.chunks is not None:
+        raise FormatError(f"{path} has a /{name} that is not a plain array in this file.", HINT)
+    if dataset.id.get_storage_size() != dataset.size * dataset.dtype.itemsize:
+        raise FormatError(f"{path} is incomplete: /{name} was not written.", HINT)
+    return dataset
+
+
+@contextlib.contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn whatever h5py raises on a damaged file into a FormatError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, RecursionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
+        if path.stat().st_size == 0:
+            reason = "it is empty"
+        raise FormatError(f"{path} is not a readable cache: {reason}.", HINT) from error

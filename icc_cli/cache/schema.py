@@ -1,0 +1,29 @@
+"""Every name and type in a cache file (format version 1); docs/cache-format.md is its description."""
+
+FORMAT = "icc-activations"
+VERSION = 1
+
+FORMAT_ATTR = "format"
+VERSION_ATTR = "format-version"
+GENERATED_BY_ATTR = "generated-by"
+CREATED_ATTR = "creation-date"
+CONTENT_KEY_ATTR = "content-key"
+METADATA_ATTR = "metadata"
+
+SAMPLE_ID = "sample_id"
+CLASS_LABELS = "labels/class"
+SUBCLASS_LABELS = "labels/subclass"
+PREDICTIONS = "predictions/class"
+SITES = "sites"
+PREACTIVATIONS = "preactivations"
+
+SITE_NAME_ATTR = "name"
+SITE_KIND_ATTR = "kind"
+SITE_MAP_SIZE_ATTR = "map_size"
+
+STORE_DTYPES = ("float32", "float16")
+
+
+def site_group(index: int) -> str:
+    """The group of site `index`, in the order of the forward pass."""
+    return f"{SITES}/{index:03d}"

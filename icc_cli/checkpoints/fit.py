@@ -1,0 +1,59 @@
+"""Loading a state dict into a model, or saying exactly what does not fit."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from icc_cli.checkpoints.read import Checkpoint
+from icc_cli.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a state dict's entries meet a model's."""
+
+    missing: list[str]
+    unexpected: list[str]
+    mismatched: list[str]
+
+    @property
+    def exact(self) -> bool:
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def lines(self) -> list[str]:
+        """One line for each entry that does not fit."""
+        return (
+            self.mismatched
+            + [f"missing from the checkpoint: {key}" for key in self.missing]
+            + [f"unknown to the model: {key}" for key in self.unexpected]
+        )
+
+
+def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
+    """Which entries of `state` and `model` are missing, unexpected, or of another shape."""
+    own = model.state_dict()
+    return Fit(
+        missing=[key for key in own if key not in state and not key.endswith("num_batches_tracked")],
+        unexpected=[key for key in state if key not in own],
+        mismatched=[
+            f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
+            for key in own
+            if key in state and state[key].shape != own[key].shape
+        ],
+    )
+
+
+def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
+    """Load the weights, in the model's own precision; CheckpointError lists what does not fit."""
+    state = checkpoint.state
+    if all(key.startswith("model.") for key in model.state_dict()):
+        # The model's own top level is called `model`, so what looked like Lightning's prefix was its name.
+        state = {f"model.{key}": value for key, value in state.items()}
+    fit = compare(model, state)
+    if not fit.exact:
+        raise CheckpointError(
+            f"{checkpoint.path} does not fit the model {spec}: {len(fit.lines())} entries differ.",
+            "Check --model and its arguments (num_classes, width, depth).",
+            fit.lines(),
+        )
+    model.load_state_dict(state, strict=False)

@@ -1,0 +1,138 @@
+"""From a file to a state dict and what the file says of it. Nothing in the file is executed."""
+
+import argparse
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from icc_cli.checkpoints.unwrap import unwrap
+from icc_cli.errors import CheckpointError
+
+FORMAT = "icc-checkpoint"
+VERSION = 1
+HARMLESS_GLOBALS = (argparse.Namespace,)
+"""Classes that hold plain data and that checkpoints of the field commonly contain."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One network's weights, and what its file says of the network, its data and its training."""
+
+    path: Path
+    state: dict[str, Tensor]
+    weights_sha256: str
+    model: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
+    hparams: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    epoch: int | None = None
+
+
+def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) -> Checkpoint:
+    """Read a checkpoint with `weights_only=True`, or a safetensors file.
+
+    `state_key` says which entry of the file holds the state dict, dots separating levels. `unsafe_pickle`
+    allows the file to run code. Raises CheckpointError for a file that cannot be read safely, that holds no
+    state dict, or several.
+    """
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, unsafe_pickle)
+    if isinstance(content, Mapping) and content.get("format") == FORMAT and state_key is None:
+        return _own(path, content)
+    state = unwrap(content, path, state_key)
+    return Checkpoint(path, state, weights_sha256(state))
+
+
+def weights_sha256(state: Mapping[str, Tensor]) -> str:
+    """sha256 over each tensor's name, dtype, shape and bytes, in the order of the sorted names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
+    if content.get("version") != VERSION:
+        raise CheckpointError(
+            f"{path} has checkpoint version {content.get('version')!r}, and this icc reads version {VERSION}.",
+            "Update icc.",
+        )
+    for key, kind in (("state_dict", Mapping), ("model", Mapping), ("hparams", Mapping), ("metrics", Mapping)):
+        if not isinstance(content.get(key), kind):
+            raise CheckpointError(f"{path} is an icc checkpoint without {key!r}.", "Train it again.")
+    state = unwrap(content["state_dict"], path, None)
+    return Checkpoint(
+        path,
+        state,
+        weights_sha256(state),
+        dict(content["model"]),
+        content.get("data"),
+        dict(content["hparams"]),
+        dict(content["metrics"]),
+        content.get("epoch"),
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    import safetensors
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{path} is not a readable safetensors file: {_reason(error)}.", "Copy or save it again."
+        ) from error
+
+
+def _read_torch(path: Path, unsafe_pickle: bool) -> Any:
+    try:
+        if path.stat().st_size == 0:
+            raise CheckpointError(f"{path} is empty.", "Copy or save it again.")
+        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)):
+            return torch.load(path, map_location="cpu", weights_only=not unsafe_pickle)
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, error) from error
+    except CheckpointError:
+        raise
+    except MemoryError as error:
+        raise CheckpointError(f"{path} asks for more memory than there is.", "Is the file damaged?") from error
+    except Exception as error:
+        # A damaged pickle can raise anything at all from inside the unpickler.
+        raise CheckpointError(
+            f"{path} is damaged, or is no PyTorch checkpoint: {_reason(error)}.", "Copy or save it again."
+        ) from error
+
+
+def _refusal(path: Path, error: Exception) -> CheckpointError:
+    """Why the safe unpickler refused `path`, with the globals that it would have had to import."""
+    try:
+        names = sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(path)) - _harmless_names())
+    except Exception:
+        # The file is too damaged to be listed, or is of the legacy format that torch cannot list.
+        names = []
+    if not names and not zipfile.is_zipfile(path) and "Unsupported" not in str(error):
+        return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", "Copy or save it again.")
+    return CheckpointError(
+        f"{path} holds Python objects that could run code when read, and is refused.",
+        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle."
+        + (" It names:" if names else ""),
+        names or [_reason(error)],
+    )
+
+
+def _harmless_names() -> set[str]:
+    return {f"{item.__module__}.{item.__qualname__}" for item in HARMLESS_GLOBALS}
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0].rstrip(".")[:200] if text else type(error).__name__

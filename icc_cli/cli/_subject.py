@@ -1,0 +1,96 @@
+"""What a checkpoint is run as and on: its model and its data, from options and from the file itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icc_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from icc_cli.checkpoints import Checkpoint
+    from icc_cli.data import Dataset, DataSource
+    from icc_cli.models.spec import ModelSpec
+
+
+def model_spec(checkpoint: "Checkpoint", requested: str | None, arguments: list[str] | None) -> "ModelSpec":
+    """The model asked for, or else the one that the checkpoint names; UsageError when neither does."""
+    from icc_cli.models.spec import ModelSpec, parse
+
+    if requested is not None:
+        return parse(requested, arguments or [])
+    if checkpoint.model is None:
+        raise UsageError(
+            f"{checkpoint.path} does not say which model it is of.",
+            "Name it with --model, for example --model torchvision:resnet18.",
+        )
+    return ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """The data options of one command."""
+
+    spec: str | None
+    root: Path
+    download: bool
+    hierarchy: Path | None
+    per_class: int | None
+    mean: str | None
+    std: str | None
+
+    def source(self, checkpoint: "Checkpoint") -> "DataSource":
+        """The data asked for; what was not asked for is taken from the checkpoint. UsageError when neither says."""
+        from icc_cli.data import DataSource
+        from icc_cli.data.hierarchy import read_hierarchy
+
+        known = checkpoint.data or {}
+        spec = self.spec or known.get("spec")
+        if not spec:
+            raise UsageError(f"{checkpoint.path} does not say which data it was trained on.", "Name them with --data.")
+        hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else known.get("hierarchy")
+        return DataSource(str(spec), self.root, self.download, hierarchy, self.per_class or known.get("per_class"))
+
+    def normalisation(
+        self, checkpoint: "Checkpoint", dataset: "Dataset"
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation per channel: as given, else the checkpoint's, else the data set's own."""
+        known = checkpoint.data or {}
+        channels = dataset.image_shape[2]
+        mean = _numbers("--mean", self.mean) or _tuple(known.get("mean")) or dataset.mean
+        std = _numbers("--std", self.std) or _tuple(known.get("std")) or dataset.std
+        if mean is None or std is None:
+            raise UsageError(f"{dataset.spec} has no customary normalisation.", "Give --mean and --std.")
+        for name, values in (("--mean", mean), ("--std", std)):
+            if len(values) not in (1, channels):
+                raise UsageError(f"{name} has {len(values)} values, and the images have {channels} channels.")
+        if min(std) <= 0:
+            raise UsageError(f"--std must be positive, got {min(std)}.")
+        return mean, std
+
+
+class DataShelf:
+    """Keeps the data set loaded last, so that many checkpoints of one data set load it once."""
+
+    def __init__(self) -> None:
+        self._last: tuple[DataSource, Dataset] | None = None
+
+    def load(self, source: "DataSource") -> "Dataset":
+        """The data set of `source`, loaded unless it is the one loaded last."""
+        from icc_cli.data import load
+
+        if self._last is None or self._last[0] != source:
+            self._last = (source, load(source))
+        return self._last[1]
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{option} must be numbers between commas, got {text!r}.") from error
+
+
+def _tuple(values: object) -> tuple[float, ...] | None:
+    return tuple(float(value) for value in values) if isinstance(values, list | tuple) and values else None

@@ -47,13 +47,13 @@ class Capture(TorchFunctionMode):
         for module in self._names:
             self._hooks.append(module.register_forward_pre_hook(self._entered))
             self._hooks.append(module.register_forward_hook(self._left, always_call=True))
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, value, trace)
+        super().__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()

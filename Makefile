@@ -1,0 +1,39 @@
+# `make demo` and `make test` set up their own environment; a second run finds it in place.
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT ?= demo
+
+.PHONY: demo test check bench clean
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 to 3.13; name one with PYTHON=..."; exit 1; }
+	@echo "Making the environment in $(VENV) (about 5 GB, a few minutes the first time) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Train a family of small networks on real digits, then extract, measure and rank it. Resumes where it was stopped.
+demo: $(READY)
+	$(BIN)/icc train --preset smoke --data digits -o $(OUT)/ckpts > /dev/null
+	$(BIN)/icc extract $(OUT)/ckpts -o $(OUT)/acts > /dev/null
+	$(BIN)/icc measure --k 30 $(OUT)/acts -o $(OUT)/results > /dev/null
+	$(BIN)/icc rank $(OUT)/results --format table
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+# Lint and types.
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

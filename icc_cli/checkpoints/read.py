@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,7 +120,9 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     except Exception:
         # The file is too damaged to be listed, or is of the legacy format that torch cannot list.
         names = []
-    if not names and not zipfile.is_zipfile(path) and "Unsupported" not in str(error):
+    if not names:
+        names = re.findall(r"GLOBAL (\S+)", str(error))
+    if not names and not zipfile.is_zipfile(path):
         return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", "Copy or save it again.")
     return CheckpointError(
         f"{path} holds Python objects that could run code when read, and is refused.",

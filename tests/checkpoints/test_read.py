@@ -1,0 +1,162 @@
+"""Reading checkpoints: what is accepted, what is refused, and that a hash belongs to the weights alone."""
+
+import argparse
+import hashlib
+import os
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from icc_cli.checkpoints import read, weights_sha256
+from icc_cli.errors import CheckpointError
+
+
+@pytest.fixture
+def state():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 3)).state_dict()
+
+
+def prefixed(state, prefix):
+    return OrderedDict((prefix + key, value) for key, value in state.items())
+
+
+FORMS = {
+    "bare": lambda s: s,
+    "state_dict": lambda s: {"state_dict": s, "epoch": 3},
+    "model": lambda s: {"model": s, "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]}},
+    "model_state_dict": lambda s: {"model_state_dict": s, "loss": torch.tensor(0.5)},
+    "net": lambda s: {"net": s, "acc": 93.1},
+    "ema": lambda s: {"ema": s, "step": 7},
+    "data_parallel": lambda s: {"state_dict": prefixed(s, "module.")},
+    "compiled": lambda s: prefixed(s, "_orig_mod."),
+    "compiled_parallel": lambda s: {"model": prefixed(s, "module._orig_mod.")},
+    "lightning": lambda s: {"state_dict": prefixed(s, "model."), "hyper_parameters": {"lr": 0.1}},
+    "lightning_compiled": lambda s: {"state_dict": prefixed(s, "model._orig_mod.")},
+    "nested": lambda s: {"state_dict": {"model": prefixed(s, "module.")}},
+    "namespace": lambda s: {"model": s, "args": argparse.Namespace(lr=0.1)},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_has_the_same_weights(form, state, tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(FORMS[form](state), path)
+    checkpoint = read(path)
+    assert list(checkpoint.state) == list(state)
+    assert checkpoint.weights_sha256 == weights_sha256(state)
+
+
+def test_safetensors_and_legacy_files_have_the_same_hash(state, tmp_path):
+    save_file(state, tmp_path / "net.safetensors", metadata={"format": "pt"})
+    torch.save(state, tmp_path / "legacy.pt", _use_new_zipfile_serialization=False)
+    assert read(tmp_path / "net.safetensors").weights_sha256 == weights_sha256(state)
+    assert read(tmp_path / "legacy.pt").weights_sha256 == weights_sha256(state)
+
+
+def test_the_hash_is_the_specified_one():
+    values = np.array([[1.5, -2.0]], dtype=np.float32)
+    expected = hashlib.sha256()
+    for name, array in (("a", np.array(3)), ("b", values)):
+        kind = {"i": "torch.int64", "f": "torch.float32"}[array.dtype.kind]
+        expected.update(f"{name}\0{kind}\0{array.shape}\0".encode() + array.tobytes())
+    assert weights_sha256({"b": torch.from_numpy(values), "a": torch.tensor(3)}) == expected.hexdigest()
+
+
+def test_the_hash_sees_names_values_shapes_and_types(state):
+    hashes = {weights_sha256(state)}
+    hashes.add(weights_sha256({**state, "2.bias": state["2.bias"] + 1e-6}))
+    hashes.add(weights_sha256({**state, "2.bias": state["2.bias"].reshape(1, -1)}))
+    hashes.add(weights_sha256({**state, "2.bias": state["2.bias"].double()}))
+    hashes.add(weights_sha256({("x" if key == "2.bias" else key): value for key, value in state.items()}))
+    assert len(hashes) == 5
+
+
+def test_bfloat16_and_strided_tensors_are_hashed():
+    tensor = torch.arange(6, dtype=torch.bfloat16).reshape(2, 3)
+    assert weights_sha256({"w": tensor.t()}) == weights_sha256({"w": tensor.t().contiguous()})
+
+
+def test_several_candidates_are_listed_and_chosen_among(state, tmp_path):
+    path = tmp_path / "net.pt"
+    averaged = {key: value + 1 for key, value in state.items()}
+    torch.save({"model": state, "ema": averaged}, path)
+    with pytest.raises(CheckpointError, match=r"several candidates") as caught:
+        read(path)
+    assert caught.value.details == ("model", "ema")
+    assert read(path, state_key="ema").weights_sha256 == weights_sha256(averaged)
+    with pytest.raises(CheckpointError, match="no entry 'nothing'"):
+        read(path, state_key="nothing")
+
+
+class Runs:
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_pickle_that_would_run_code_is_refused_and_names_its_global(legacy, tmp_path):
+    path, witness = tmp_path / "net.pt", tmp_path / "ran"
+    torch.save({"state_dict": Runs(f"touch {witness}")}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(CheckpointError, match="could run code") as caught:
+        read(path)
+    assert caught.value.exit_code == 3
+    assert any("system" in detail for detail in caught.value.details)
+    assert not witness.exists()
+
+
+def test_a_raw_pickle_is_refused(tmp_path):
+    path, witness = tmp_path / "net.pt", tmp_path / "ran"
+    path.write_bytes(pickle.dumps(Runs(f"touch {witness}")))
+    with pytest.raises(CheckpointError):
+        read(path)
+    assert not witness.exists()
+
+
+def test_unsafe_pickle_is_the_way_out(state, tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save({"state_dict": state, "when": np.float64(3)}, path)
+    torch.save({"state_dict": state, "module": nn.Linear(1, 1)}, path)
+    with pytest.raises(CheckpointError, match="--unsafe-pickle"):
+        read(path)
+    assert read(path, unsafe_pickle=True).weights_sha256 == weights_sha256(state)
+
+
+def test_empty_and_foreign_files_are_one_sentence(tmp_path):
+    path = tmp_path / "net.pt"
+    for content in (b"", b"hello, this is text", b"\x80\x02", b"PK\x03\x04 no zip", bytes(1000)):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError) as caught:
+            read(path)
+        assert str(path) in caught.value.message
+        assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors", "legacy.pt"])
+def test_a_file_cut_anywhere_is_refused(name, state, tmp_path):
+    path = tmp_path / name
+    if name == "net.safetensors":
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=name != "legacy.pt")
+    whole = path.read_bytes()
+    for size in np.linspace(1, len(whole) - 1, 25).astype(int):
+        path.write_bytes(whole[:size])
+        with pytest.raises(CheckpointError):
+            read(path)
+
+
+def test_no_state_dict_lists_what_there_is(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save({"weights": [1, 2], "epoch": 3}, path)
+    with pytest.raises(CheckpointError, match="no state dict") as caught:
+        read(path)
+    assert caught.value.details == ("weights: list", "epoch: int")

@@ -1,0 +1,157 @@
+"""`--model SPEC`: a built-in network, torchvision's, timm's, or anyone's factory."""
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from icc_cli.errors import UsageError
+from icc_cli.models.vgg import vgg
+from icc_cli.models.wide_resnet import wrn
+
+BUILT_IN: dict[str, Callable[..., nn.Module]] = {"vgg": vgg, "wrn": wrn}
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A network's factory (`spec`, without arguments) and the arguments to call it with."""
+
+    spec: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str, arguments: Sequence[str] = ()) -> ModelSpec:
+    """A ModelSpec from `wrn:depth=1.5,num_classes=20`, `torchvision:resnet18`, `file.py:factory` and the like.
+
+    `arguments` are `key=value` texts that are added. UsageError for one that is not.
+    """
+    name, _, rest = text.partition(":")
+    if name in BUILT_IN:
+        return ModelSpec(name, _arguments([*filter(None, rest.split(",")), *arguments]))
+    return ModelSpec(text, _arguments(arguments))
+
+
+def build(spec: ModelSpec) -> nn.Module:
+    """The network, untrained. UsageError when it is not known, or does not take its arguments."""
+    factory = _factory(spec.spec)
+    try:
+        model = factory(**spec.args)
+    except UsageError:
+        raise
+    except Exception as error:
+        # Whatever a foreign factory raises, the user has to hear which factory and why.
+        raise UsageError(
+            f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {_reason(error)}.",
+            f"It takes {_parameters(factory)}.",
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"the factory {spec.spec} gave a {type(model).__name__}, expected a torch.nn.Module.")
+    return model
+
+
+def _factory(spec: str) -> Callable[..., Any]:
+    if spec in BUILT_IN:
+        return BUILT_IN[spec]
+    source, colon, name = spec.rpartition(":")
+    if not colon or not source or not name:
+        raise UsageError(
+            f"unknown model {spec!r}.",
+            "Expected vgg, wrn, torchvision:NAME, timm:NAME, pkg.module:factory or path/to/file.py:factory.",
+        )
+    if source == "torchvision":
+        return _torchvision(name)
+    if source == "timm":
+        return _timm(name)
+    module = _file_module(Path(source)) if source.endswith(".py") else _module(source)
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise UsageError(f"{source} has no function or class {name!r}.")
+    return factory  # type: ignore[no-any-return]
+
+
+def _torchvision(name: str) -> Callable[..., Any]:
+    import torchvision.models
+
+    if name not in torchvision.models.list_models():
+        raise UsageError(f"torchvision has no model {name!r}.", "See torchvision.models.list_models().")
+
+    def factory(**arguments: Any) -> Any:
+        return torchvision.models.get_model(name, **{"weights": None, **arguments})
+
+    return factory
+
+
+def _timm(name: str) -> Callable[..., Any]:
+    try:
+        import timm
+    except ImportError as error:
+        raise UsageError("timm is not installed.", "Install icc-cli[timm].") from error
+    if not timm.is_model(name):
+        raise UsageError(f"timm has no model {name!r}.", "See timm.list_models().")
+
+    def factory(**arguments: Any) -> Any:
+        return timm.create_model(name, **{"pretrained": False, **arguments})
+
+    return factory
+
+
+def _module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(f"cannot import {name!r} for the model: {error}.") from error
+
+
+def _file_module(path: Path) -> Any:
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or specification is None or specification.loader is None:
+        raise UsageError(f"there is no Python file {path} to take the model from.")
+    module = importlib.util.module_from_spec(specification)
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"{path} cannot be run: {_reason(error)}.") from error
+    return module
+
+
+def _arguments(texts: Sequence[str]) -> dict[str, Any]:
+    arguments = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"a model argument must be key=value, got {text!r}.")
+        arguments[key] = _value(value)
+    return arguments
+
+
+def _value(text: str) -> Any:
+    constants = {"true": True, "false": False, "none": None}
+    if text.lower() in constants:
+        return constants[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _parameters(factory: Callable[..., Any]) -> str:
+    try:
+        names = [str(parameter) for parameter in inspect.signature(factory).parameters.values()]
+    except (TypeError, ValueError):
+        names = []
+    return ", ".join(names) or "no arguments that are known"
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in arguments.items()) or "no arguments"
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -45,7 +45,7 @@ def class_groups(labels: NDArray[np.integer], sublabels: NDArray[np.integer] | N
 
 
 def _runs(values: NDArray[np.integer]) -> list[slice]:
-    if np.any(np.diff(values) < 0):
+    if np.any(values[1:] < values[:-1]):
         raise FormatError("rows are not ordered by class, then subclass.", "Extract the cache again.")
     edges = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]

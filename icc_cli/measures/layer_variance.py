@@ -58,8 +58,10 @@ def layer_variance(
     `SimilaritySums.spread`.
     """
     live = np.flatnonzero(~dead)
-    if len(live) == 0 or whole.count < 2:
+    if len(live) == 0:
         return None
+    if whole.count < 2:
+        return {}
     threshold = percentiles(site, percentile(len(live), convention))[live]
     scale = 1 / (whole.std[live] + EPSILON)
     sums, everything = _similarity_sums(site, classes, live, threshold, scale)
@@ -81,7 +83,7 @@ def percentile(live_neurons: int, convention: str) -> float:
 def percentiles(site: Site, percent: float) -> Array:
     """The exact percentile of each neuron over all samples, linearly interpolated: (n,) float64."""
     count, neurons = site.shape
-    position = percent / 100 * (count - 1)
+    position = percent * (count - 1) / 100  # in this order a whole position comes out whole
     lower = min(int(position), count - 1)
     fraction = position - lower
     result = np.empty(neurons)

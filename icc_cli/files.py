@@ -1,7 +1,6 @@
 """Files that are absent or complete: written under a temporary name, then renamed."""
 
 import contextlib
-import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -56,21 +55,10 @@ def output_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None and "errno" not in str(error):
-            raise
-        reason = _reason(error)
         raise OutputError(
-            f"cannot write {target}: {reason}.",
+            f"cannot write {target}: {error.strerror or error}.",
             "Free some space or choose another folder with -o; finished files are kept.",
         ) from error
-
-
-def _reason(error: OSError) -> str:
-    """A short reason; h5py puts the system's errno inside a long message."""
-    for code in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EIO):
-        if error.errno == code or f"errno = {code}," in str(error):
-            return os.strerror(code)
-    return error.strerror or str(error)
 
 
 def _sync(path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from icc_cli.cache import schema
 from icc_cli.files import atomic_path
 
 QUEUED_BLOCKS = 4
+ATTRIBUTES_ROOM = 65536
 
 
 @dataclass(frozen=True)
@@ -38,54 +40,110 @@ def content_key(**parts: Any) -> str:
 
 
 class CacheWriter:
-    """The open file. `write` is for one thread; `finish` fills in what is known only at the end."""
+    """Writes one cache: `create`, then `write` for every block of rows (from one thread), then `finish`.
 
-    def __init__(self, file: h5py.File, store_dtype: str) -> None:
-        self._file = file
+    HDF5 lays the file out, and the arrays are written at their places in it by plain system calls: HDF5's own
+    writing does not survive a full disk.
+    """
+
+    def __init__(self, path: Path, store_dtype: str) -> None:
+        self._path = path
         self._dtype = np.dtype(store_dtype)
-        self._sites: list[h5py.Dataset] = []
+        self._offsets: dict[str, int] = {}
+        self._sites: list[tuple[str, int]] = []
 
-    def labels(
-        self, sample_id: NDArray[np.int64], classes: NDArray[np.int64], subclasses: NDArray[np.int64] | None
+    def create(
+        self,
+        sample_id: NDArray[np.int64],
+        classes: NDArray[np.int64],
+        subclasses: NDArray[np.int64] | None,
+        sites: Sequence[SiteInfo],
     ) -> None:
-        """Write sample ids and labels (N,), in the cache's row order."""
-        self._file[schema.SAMPLE_ID] = sample_id.astype(np.int64)
-        self._file[schema.CLASS_LABELS] = classes.astype(np.int32)
+        """Lay out the file, and write ids and labels (N,), in the cache's row order."""
+        count = len(sample_id)
+        vectors: dict[str, NDArray[Any]] = {
+            schema.SAMPLE_ID: sample_id.astype(np.int64),
+            schema.CLASS_LABELS: classes.astype(np.int32),
+        }
         if subclasses is not None:
-            self._file[schema.SUBCLASS_LABELS] = subclasses.astype(np.int32)
-
-    def sites(self, sites: Sequence[SiteInfo], count: int) -> None:
-        """Create the data set of every site, (count, neurons)."""
-        for index, site in enumerate(sites):
-            group = self._file.create_group(schema.site_group(index))
-            group.attrs[schema.SITE_NAME_ATTR] = site.name
-            group.attrs[schema.SITE_KIND_ATTR] = site.kind
-            group.attrs[schema.SITE_MAP_SIZE_ATTR] = site.map_size
-            self._sites.append(
-                group.create_dataset(schema.PREACTIVATIONS, shape=(count, site.neurons), dtype=self._dtype)
-            )
+            vectors[schema.SUBCLASS_LABELS] = subclasses.astype(np.int32)
+        with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
+            for name, vector in vectors.items():
+                self._allocate(file, name, vector.shape, vector.dtype)
+            self._allocate(file, schema.PREDICTIONS, (count,), np.dtype(np.int32))
+            for index, site in enumerate(sites):
+                name = f"{schema.site_group(index)}/{schema.PREACTIVATIONS}"
+                self._allocate(file, name, (count, site.neurons), self._dtype)
+                self._sites.append((name, site.neurons * self._dtype.itemsize))
+                attributes = file[schema.site_group(index)].attrs
+                attributes[schema.SITE_NAME_ATTR] = site.name
+                attributes[schema.SITE_KIND_ATTR] = site.kind
+                attributes[schema.SITE_MAP_SIZE_ATTR] = site.map_size
+        with self._open() as descriptor:
+            for name, vector in vectors.items():
+                _pwrite(descriptor, vector, self._offsets[name])
 
     def write(self, start: int, blocks: Sequence[NDArray[np.float32]]) -> None:
-        """Write rows start.. of every site."""
-        for dataset, block in zip(self._sites, blocks, strict=True):
-            dataset[start : start + len(block)] = block
+        """Write rows start.. of every site, (rows, neurons) each."""
+        with self._open() as descriptor:
+            for (name, row_bytes), block in zip(self._sites, blocks, strict=True):
+                _pwrite(descriptor, block.astype(self._dtype, copy=False), self._offsets[name] + start * row_bytes)
 
     def finish(self, predictions: NDArray[np.int64], metadata: dict[str, Any], key: str) -> None:
         """Write predictions (N,) and the attributes that make the file a cache."""
-        self._file[schema.PREDICTIONS] = predictions.astype(np.int32)
-        self._file.attrs[schema.FORMAT_ATTR] = schema.FORMAT
-        self._file.attrs[schema.VERSION_ATTR] = schema.VERSION
-        self._file.attrs[schema.GENERATED_BY_ATTR] = f"icc {__version__}"
-        self._file.attrs[schema.CREATED_ATTR] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        self._file.attrs[schema.CONTENT_KEY_ATTR] = key
-        self._file.attrs[schema.METADATA_ATTR] = json.dumps(metadata)
+        attributes: dict[str, Any] = {
+            schema.FORMAT_ATTR: schema.FORMAT,
+            schema.VERSION_ATTR: schema.VERSION,
+            schema.GENERATED_BY_ATTR: f"icc {__version__}",
+            schema.CREATED_ATTR: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            schema.CONTENT_KEY_ATTR: key,
+            schema.METADATA_ATTR: json.dumps(metadata),
+        }
+        with self._open() as descriptor:
+            _pwrite(descriptor, predictions.astype(np.int32), self._offsets[schema.PREDICTIONS])
+            # HDF5 is about to append the attributes: claim their space where running out of it is an error.
+            room = 2 * sum(len(str(value)) for value in attributes.values()) + ATTRIBUTES_ROOM
+            _pwrite(descriptor, np.zeros(room, np.uint8), os.fstat(descriptor).st_size)
+        with h5py.File(self._path, "r+") as file:
+            file.attrs.update(attributes)
+
+    def _allocate(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Reserve a contiguous array, not filled, and remember where in the file it lies."""
+        group = file.require_group(name.rpartition("/")[0] or "/")
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        dataset = h5py.h5d.create(
+            group.id,
+            name.rpartition("/")[2].encode(),
+            h5py.h5t.py_create(dtype),
+            h5py.h5s.create_simple(shape),
+            dcpl=layout,
+        )
+        self._offsets[name] = dataset.get_offset()
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[int]:
+        descriptor = os.open(self._path, os.O_RDWR)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _pwrite(descriptor: int, array: NDArray[Any], offset: int) -> None:
+    """Write all of `array` at `offset`."""
+    rest = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    while rest:
+        written = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[written:], offset + written
 
 
 @contextlib.contextmanager
 def new_cache(path: Path, store_dtype: str) -> Iterator[CacheWriter]:
     """Yield the writer of a cache that appears at `path` when the block succeeds."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
-        yield CacheWriter(file, store_dtype)
+    with atomic_path(path) as temporary:
+        yield CacheWriter(temporary, store_dtype)
 
 
 @contextlib.contextmanager

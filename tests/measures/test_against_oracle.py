@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import cosine_distances
 
 from icc_cli.errors import FormatError
 from icc_cli.measures import ArraySite, Options, measure
+from icc_cli.measures.layer_variance import percentiles
 
 CONVENTIONS = ("paper", "reference")
 NAMES = ("c1", "c2", "c3", "c4")
@@ -175,6 +176,39 @@ def test_distances_near_the_zero_of_the_silhouette():
         got = measure([ArraySite("site", site.astype(np.float32))], labels, sublabels, Options()).measures["c2"]
         assert got == pytest.approx(expected, abs=1e-9)
         assert oracle.c2([site], labels, sublabels) == pytest.approx(expected, abs=1e-9)
+
+
+def test_silhouette_of_points_that_almost_touch_stays_in_bounds():
+    """Subclasses of equal rows: a mean distance within one that rounds below 0 must not lift the value above 1."""
+    labels, sublabels = grouped([[7, 5]] * 40)
+    rng = np.random.default_rng(0)
+    rows = np.repeat(1 + rng.random(size=(40, 1, 9)), 12, axis=1)
+    rows[:, 7:] += 3e-5 * rng.random(size=(40, 1, 9))
+    site = rows.reshape(480, 9).astype(np.float32)
+    for subclass in range(0, 80, 2):
+        some = (sublabels == subclass) | (sublabels == subclass + 1)
+        got = measure([ArraySite("site", site[some])], labels[some], sublabels[some], Options()).measures["c2"]
+        assert got == pytest.approx(1, abs=1e-4)
+        assert got <= 1
+
+
+def test_the_epsilon_of_c4_beside_a_small_spread():
+    """Two samples of 400 are active, in one direction: Sigma_D is 3.5e-3, and 1e-7 is 3e-5 of it."""
+    labels, _ = grouped([[10], [390]])
+    site = np.ones((400, 1), dtype=np.float32)
+    site[[2, 5]] = 2.0
+    expected = oracle.c4([site], labels)
+    got = measure([ArraySite("site", site)], labels, None, Options()).measures["c4"]
+    assert got == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("count", [4, 99, 787, 3002])
+@pytest.mark.parametrize("q", [0, 9, 38, 58, 75])
+def test_percentiles(count, q):
+    """Between two samples the next one up is looked for, wherever a partial sort has left it."""
+    site = np.random.default_rng(count).normal(size=(count, 150)).astype(np.float32)
+    got = percentiles(ArraySite("site", site), q)
+    np.testing.assert_allclose(got, np.percentile(site.astype(np.float64), q, axis=0), rtol=1e-12)
 
 
 def test_the_percentile_of_the_reference_convention():

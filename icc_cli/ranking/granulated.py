@@ -1,0 +1,90 @@
+"""The granulated Kendall table of many measures at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from icc_cli.ranking.bootstrap import Bootstrap, Spread, draw, spread
+from icc_cli.ranking.groups import Axis
+from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values, overall, total
+from icc_cli.ranking.table import Floats
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Confidence intervals of psi (A, 2, K) and of Psi (2, K); NaN where there is none."""
+
+    psi: Floats
+    total: Floats
+
+
+@dataclass(frozen=True)
+class Granulated:
+    """A axes and K measures.
+
+    psi, groups, pairs, ties (A, K); total (Psi) and tau (K,); models (K,) how many have the measure.
+    `intervals`, and `versus` (intervals of the difference from one measure, K of them), with a bootstrap.
+    """
+
+    psi: Floats
+    groups: Counts
+    pairs: Counts
+    ties: Counts
+    total: Floats
+    tau: Floats
+    models: Counts
+    intervals: Intervals | None = None
+    versus: Intervals | None = None
+
+
+def granulated(
+    values: Floats,
+    target: Floats,
+    axes: Sequence[Axis],
+    convention: Convention = "paper",
+    bootstrap: Bootstrap | None = None,
+    baseline: int | None = None,
+) -> Granulated:
+    """Granulated Kendall coefficients of `values` (M, K), already multiplied by their directions.
+
+    `bootstrap` adds intervals, `baseline`, the index of a measure, intervals of psi and Psi less that measure's,
+    from the same resamples of groups. An axis is held in memory at a time.
+    """
+    shape = (len(axes), values.shape[1])
+    psi = np.full(shape, np.nan)
+    groups, pairs, ties = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    alone: list[Spread] = []
+    differences: list[Spread] = []
+    for i, axis in enumerate(axes):
+        counts = agreement(values, target, axis.blocks, convention)
+        tau = counts.tau
+        psi[i] = axis_values(tau)
+        groups[i] = np.sum(counts.pairs > 0, axis=0)
+        pairs[i], ties[i] = counts.pairs.sum(axis=0), counts.ties.sum(axis=0)
+        if bootstrap is not None and len(tau):
+            resampled = draw(tau, bootstrap, i)
+            alone.append(spread(tau, resampled, i))
+            if baseline is not None:
+                less = resampled - resampled[:, [baseline]]
+                differences.append(spread(tau - tau[:, [baseline]], less, i))
+    return Granulated(
+        psi,
+        groups,
+        pairs,
+        ties,
+        total(psi),
+        overall(values, target, convention),
+        np.sum(~np.isnan(values), axis=0, dtype=np.int64),
+        _intervals(alone, bootstrap, shape) if bootstrap else None,
+        _intervals(differences, bootstrap, shape) if bootstrap and baseline is not None else None,
+    )
+
+
+def _intervals(parts: Sequence[Spread], bootstrap: Bootstrap, shape: tuple[int, int]) -> Intervals:
+    psi = np.full((shape[0], 2, shape[1]), np.nan)
+    for part in parts:
+        psi[part.axis] = part.interval(bootstrap.confidence)
+    if not parts:
+        return Intervals(psi, np.full((2, shape[1]), np.nan))
+    return Intervals(psi, Spread.mean(parts).interval(bootstrap.confidence))

@@ -1,0 +1,146 @@
+"""A table of models from records, joined on the hash of the weights."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from icc_cli.errors import FormatError
+from icc_cli.ranking.directions import VARIANT
+from icc_cli.ranking.table import ModelTable, canonical, number
+from icc_cli.records import Record
+
+# What changes the value of a measure of one checkpoint: the record's fields that name its column when they vary.
+SETTINGS = {"c1": ("k",), "c2": ("layer_k",), "c3": ("k",), "c4": ("layer_k", "convention")}
+SHARPNESS_SETTINGS = ("target", "target_accuracy", "drop")
+SAME = 1e-6
+
+Variant = tuple[tuple[str, Any], ...]
+Cell = tuple[str, Variant]
+
+
+class _Model:
+    """What the records of one checkpoint say."""
+
+    def __init__(self, record: Record, where: str) -> None:
+        self.name, self.where = record["checkpoint"], where
+        self.kind = record["record"]
+        self.hparams: dict[str, Any] = {}
+        self.metrics: dict[str, float] = {}
+        self.cells: dict[Cell, float] = {}
+        self.swept: set[str] = set()
+
+
+def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[ModelTable, list[str]]:
+    """One row for each checkpoint, from (where, record) pairs, and what a person should be told.
+
+    A measure that some record took with another k, layer k or convention becomes a column of its own for each:
+    `c3@k=1`, `c3@k=30`; it keeps its plain name where all agree. With `sweep`, c1 and c3 at every k are columns
+    too, where the records hold them. FormatError when two records of one checkpoint disagree on a
+    hyperparameter, or on a measure with the same settings; metrics that disagree are told, and those of the
+    measure record stand.
+    """
+    models: dict[str, _Model] = {}
+    told: dict[str, None] = {}
+    for where, record in items:
+        model = models.setdefault(record["weights_sha256"], _Model(record, where))
+        _merge_hparams(model, record, where)
+        _merge_metrics(model, record, where, told)
+        for cell, value in _cells(record, sweep, where):
+            _merge_cell(model, cell, value, where)
+        model.swept.update(name for name, curve in (record.get("all_k") or {}).items() if sweep and curve)
+    rows = list(models.values())
+    columns = _columns(rows, sweep)
+    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    values = np.full((len(rows), len(columns) + len(metrics)), np.nan)
+    for i, row in enumerate(rows):
+        for cell, value in row.cells.items():
+            values[i, columns[cell]] = value
+        for j, name in enumerate(metrics):
+            values[i, len(columns) + j] = row.metrics.get(name, math.nan)
+    hparams = dict.fromkeys(name for row in rows for name in row.hparams)
+    table = ModelTable(
+        tuple(row.name for row in rows),
+        {name: tuple(row.hparams.get(name) for row in rows) for name in hparams},
+        tuple(_names(columns, sweep).values()) + tuple(metrics),
+        values,
+    )
+    return table, list(told)
+
+
+def _cells(record: Record, sweep: bool, where: str) -> Iterable[tuple[Cell, float]]:
+    for name, value in record["measures"].items():
+        settings = SETTINGS.get(name, SHARPNESS_SETTINGS)
+        variant = tuple((key, record[key]) for key in settings if isinstance(record.get(key), str | int | float))
+        yield (name, variant), number(value, f"the measure {name} in {where}")
+    for name, curve in (record.get("all_k") or {}).items() if sweep else ():
+        for k, value in enumerate(curve or (), 1):
+            yield (name, (("k", k),)), number(value, f"{name} at k = {k} in {where}")
+
+
+def _merge_cell(model: _Model, cell: Cell, value: float, where: str) -> None:
+    known = model.cells.setdefault(cell, value)
+    if math.isnan(known):
+        model.cells[cell] = value
+    elif not (math.isnan(value) or math.isclose(known, value, rel_tol=SAME)):
+        settings = ", ".join(f"{key} = {item}" for key, item in cell[1])
+        raise FormatError(
+            f"{where} and {model.where} give {cell[0]} of the checkpoint {model.name}"
+            f"{' (' + settings + ')' if settings else ''} as {value!r} and {known!r}.",
+            "Leave one of them out; they were taken with different data or software.",
+        )
+
+
+def _merge_hparams(model: _Model, record: Record, where: str) -> None:
+    for name, value in record["hparams"].items():
+        if canonical(model.hparams.setdefault(name, value)) != canonical(value):
+            raise FormatError(
+                f"{where} and {model.where} hold the same weights with {name} = {value!r} and {model.hparams[name]!r}.",
+                "One checkpoint was trained once: leave the wrong record out.",
+            )
+
+
+def _merge_metrics(model: _Model, record: Record, where: str, told: dict[str, None]) -> None:
+    for name, raw in record["metrics"].items():
+        value = number(raw, f"the metric {name} in {where}")
+        known = model.metrics.get(name, math.nan)
+        if math.isnan(known):
+            model.metrics[name] = value
+        elif not (math.isnan(value) or math.isclose(known, value, rel_tol=SAME)):
+            if record["record"] == "icc-measure" and model.kind != "icc-measure":
+                model.metrics[name], known, value = value, value, known
+            told[f"{name} of {model.name} differs between its records: {known!r} is taken, {value!r} is not."] = None
+    if record["record"] == "icc-measure":
+        model.kind = record["record"]
+
+
+def _columns(rows: list[_Model], sweep: bool) -> dict[Cell, int]:
+    """The column of each (measure, variant): measures in order of appearance, then by setting.
+
+    A network with fewer neurons than k is measured over all it has, so its curve goes on at its last value.
+    """
+    cells = dict.fromkeys(cell for row in rows for cell in row.cells)
+    order = {name: i for i, name in enumerate(dict.fromkeys(name for name, _ in cells))}
+    ordered = sorted(cells, key=lambda cell: (order[cell[0]], [f"{value:>12}" for _, value in cell[1]]))
+    for row in rows if sweep else ():
+        last: dict[str, float] = {}
+        for cell in ordered:
+            if cell[0] in row.swept and cell[0] in last:
+                row.cells.setdefault(cell, last[cell[0]])
+            last[cell[0]] = row.cells.get(cell, math.nan)
+    return {cell: i for i, cell in enumerate(ordered)}
+
+
+def _names(columns: Iterable[Cell], sweep: bool) -> dict[Cell, str]:
+    """`c3`, or `c3@k=30` where the records hold several; only the settings that vary are named."""
+    seen: dict[tuple[str, str], set[Any]] = {}
+    cells = list(columns)
+    for name, variant in cells:
+        for key, value in variant:
+            seen.setdefault((name, key), set()).add(value)
+    names = {}
+    for name, variant in cells:
+        varying = [f"{key}={value}" for key, value in variant if len(seen[name, key]) > 1 or (sweep and key == "k")]
+        names[(name, variant)] = name + VARIANT + ",".join(varying) if varying else name
+    return names

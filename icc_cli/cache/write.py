@@ -21,7 +21,8 @@ from icc_cli.cache import schema
 from icc_cli.files import atomic_path
 
 QUEUED_BLOCKS = 4
-ATTRIBUTES_ROOM = 65536
+LAYOUT_ROOM = 8192
+"""Bytes that HDF5 needs at the most for the description of one array, or for the file's attributes."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class CacheWriter:
         }
         if subclasses is not None:
             vectors[schema.SUBCLASS_LABELS] = subclasses.astype(np.int32)
+        self._claim(LAYOUT_ROOM * (len(sites) + len(vectors) + 1), 0)
         with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
             for name, vector in vectors.items():
                 self._allocate(file, name, vector.shape, vector.dtype)
@@ -101,11 +103,14 @@ class CacheWriter:
         }
         with self._open() as descriptor:
             _pwrite(descriptor, predictions.astype(np.int32), self._offsets[schema.PREDICTIONS])
-            # HDF5 is about to append the attributes: claim their space where running out of it is an error.
-            room = 2 * sum(len(str(value)) for value in attributes.values()) + ATTRIBUTES_ROOM
-            _pwrite(descriptor, np.zeros(room, np.uint8), os.fstat(descriptor).st_size)
+        self._claim(LAYOUT_ROOM + 2 * len(attributes[schema.METADATA_ATTR]), self._path.stat().st_size)
         with h5py.File(self._path, "r+") as file:
             file.attrs.update(attributes)
+
+    def _claim(self, size: int, offset: int) -> None:
+        """Take the space that HDF5 is about to use, so that the lack of it is a plain OSError here."""
+        with self._open() as descriptor:
+            _pwrite(descriptor, np.zeros(size, np.uint8), offset)
 
     def _allocate(self, file: h5py.File, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         """Reserve a contiguous array, not filled, and remember where in the file it lies."""
@@ -124,7 +129,7 @@ class CacheWriter:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[int]:
-        descriptor = os.open(self._path, os.O_RDWR)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             yield descriptor
         finally:

@@ -1,0 +1,77 @@
+"""Fixtures that several test folders share: really trained networks, and the commands as users run them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from icc_cli.data import DataSource, load
+from icc_cli.models.spec import ModelSpec, build
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+PER_CLASS = 12
+MODELS = {
+    "vgg-fast": (ModelSpec("vgg", {"num_classes": 3, "base_width": 4, "in_channels": 1, "input_size": 8}), 0.1),
+    "vgg-slow": (ModelSpec("vgg", {"num_classes": 3, "base_width": 4, "in_channels": 1, "input_size": 8}), 0.01),
+    "wrn": (ModelSpec("wrn", {"num_classes": 3, "base_width": 4, "in_channels": 1, "input_size": 8}), 0.05),
+}
+
+
+def icc(*arguments, cwd=None, stdin=None, timeout=240):
+    """Run `icc` in a process of its own, as a user would; gives the completed process, outputs as text."""
+    return subprocess.run(
+        [sys.executable, "-m", "icc_cli", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
+
+
+def trained(spec, lr, steps=25):
+    """A network after a plain training loop on a few digits, and its checkpoint as `icc train` would save it."""
+    torch.manual_seed(0)
+    data = load(DataSource("digits", per_class=PER_CLASS))
+    model = build(spec)
+    images = (torch.from_numpy(data.train.images).permute(0, 3, 1, 2).float() / 255 - data.mean[0]) / data.std[0]
+    labels = torch.from_numpy(data.train.labels)
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+    return {
+        "format": "icc-checkpoint",
+        "version": 1,
+        "state_dict": model.state_dict(),
+        "model": {"spec": spec.spec, "args": spec.args},
+        "data": {**data.described, "digest": data.digest, "mean": list(data.mean), "std": list(data.std)},
+        "hparams": {"lr": lr, "family": spec.spec},
+        "metrics": {},
+        "epoch": steps,
+    }
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """A folder of three trained checkpoints, as `icc train` saves them."""
+    folder = tmp_path_factory.mktemp("ckpts")
+    for name, (spec, lr) in MODELS.items():
+        torch.save(trained(spec, lr), folder / f"{name}.pt")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def caches(checkpoints, tmp_path_factory):
+    """The caches that `icc extract` makes of them."""
+    folder = tmp_path_factory.mktemp("acts")
+    done = icc("extract", checkpoints, "-o", folder)
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -46,8 +46,9 @@ def test_small_and_grey_images_pass(name: str, size: int) -> None:
     assert network(torch.randn(3, 1, size, size)).shape == (3, 7)
 
 
-def test_dropout_leaves_the_weights_names_alone_in_the_wide_resnet() -> None:
-    plain, dropped = (build(ModelSpec("wrn", {"base_width": 2, "dropout": p})) for p in (0.0, 0.4))
+@pytest.mark.parametrize("name", ["vgg", "wrn"])
+def test_dropout_leaves_the_names_of_weights_alone(name: str) -> None:
+    plain, dropped = (build(ModelSpec(name, {"base_width": 2, "dropout": p})) for p in (0.0, 0.4))
     assert plain.state_dict().keys() == dropped.state_dict().keys()
 
 
@@ -71,7 +72,7 @@ def test_factories_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         model = parse(spec, ["width=5"])
         assert model.runs_user_code
         assert build(model).in_features == 5
-    with pytest.raises(UsageError, match=r"not a torch.nn.Module"):
+    with pytest.raises(UsageError, match=r"expected a torch.nn.Module"):
         build(parse("my_nets:no"))
     assert not parse("torchvision:resnet18").runs_user_code
 

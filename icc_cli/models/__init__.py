@@ -1,7 +1,4 @@
-"""The networks: the paper's two families, and how `--model` names any other.
-
-`ModelSpec`, `parse` and `build` are imported from `icc_cli.models.spec`, which needs no torch before it builds.
-"""
+"""The networks: the paper's two families, and how `--model` names any other."""
 
 from icc_cli.models.spec import ModelSpec, build, parse
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
 
 BUILT_IN: dict[str, Callable[..., nn.Module]] = {"vgg": vgg, "wrn": wrn}
+LIBRARIES = ("torchvision", "timm")
+REFUSED_ARGUMENTS = ("weights", "weights_backbone", "pretrained", "pretrained_cfg", "checkpoint_path")
+"""What makes torchvision's and timm's factories read or download weights."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,14 @@ class ModelSpec:
 
     spec: str
     args: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def runs_user_code(self) -> bool:
+        """Whether building it calls a factory outside icc, torchvision and timm.
+
+        Such a name is followed when the user gives it, never because a checkpoint holds it.
+        """
+        return self.spec not in BUILT_IN and self.spec.partition(":")[0] not in LIBRARIES
 
 
 def parse(text: str, arguments: Sequence[str] = ()) -> ModelSpec:
@@ -39,6 +51,13 @@ def parse(text: str, arguments: Sequence[str] = ()) -> ModelSpec:
 def build(spec: ModelSpec) -> nn.Module:
     """The network, untrained. UsageError when it is not known, or does not take its arguments."""
     factory = _factory(spec.spec)
+    if not spec.runs_user_code:
+        for name in REFUSED_ARGUMENTS:
+            if spec.args.get(name):
+                raise UsageError(
+                    f"the argument {name} of {spec.spec} would read or download weights.",
+                    "Leave it out; icc takes weights from checkpoints.",
+                )
     try:
         model = factory(**spec.args)
     except UsageError:
@@ -101,10 +120,13 @@ def _timm(name: str) -> Callable[..., Any]:
 
 
 def _module(name: str) -> Any:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         return importlib.import_module(name)
-    except ImportError as error:
-        raise UsageError(f"cannot import {name!r} for the model: {error}.") from error
+    except Exception as error:
+        raise UsageError(f"cannot import {name!r} for the model: {_reason(error)}.") from error
 
 
 def _file_module(path: Path) -> Any:

@@ -2,13 +2,23 @@
 
 from torch import Tensor, nn
 
+from icc_cli.errors import UsageError
+
 STAGES = 4
 CONVOLUTIONS_A_STAGE = 2
 
 
 def scaled(base: int, factor: float) -> int:
-    """`base` times `factor`, rounded, at least 1."""
-    return max(1, round(base * factor))
+    """`base` times `factor`, rounded; UsageError when nothing is left."""
+    if round(base * factor) < 1:
+        raise UsageError(f"a factor of {factor} leaves nothing of {base} layers or feature maps.", "Use a larger one.")
+    return round(base * factor)
+
+
+def check_dropout(dropout: float) -> None:
+    """UsageError unless `dropout` is a probability under 1."""
+    if not 0 <= dropout < 1:
+        raise UsageError(f"dropout is a probability under 1, got {dropout}.")
 
 
 class ConvolutionBlock(nn.Sequential):
@@ -36,6 +46,7 @@ class VGG(nn.Module):
         base_width: int,
     ) -> None:
         super().__init__()
+        check_dropout(dropout)
         channels = in_channels
         stages: list[nn.Module] = []
         for stage in range(STAGES):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from icc_cli.models.vgg import STAGES, initialise, scaled
+from icc_cli.models.vgg import STAGES, check_dropout, initialise, scaled
 
 BLOCKS_A_STAGE = 2
 
@@ -43,6 +43,7 @@ class WideResNet(nn.Module):
         base_width: int,
     ) -> None:
         super().__init__()
+        check_dropout(dropout)
         channels = scaled(base_width, width)
         self.stem = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         stages: list[nn.Module] = []

@@ -1,127 +1,202 @@
 """`icc train`: a set of networks over a grid of hyperparameters."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._tables import chosen, render
+from icc_cli.cli._run import EXIT_SOME_FAILED
+from icc_cli.cli._subject import DataRequest
 from icc_cli.errors import UsageError
 
-FITTED = 0.99
+if TYPE_CHECKING:
+    from icc_cli.data import Dataset
+    from icc_cli.training.grid import Grid
+    from icc_cli.training.task import Result, Task
+
+Scale = {"rich_help_panel": "Scale (recorded in every checkpoint)"}
 
 
 def train(
+    preset: Annotated[str, typer.Option("--preset", "--grid", metavar="NAME|FILE.toml", help="A preset, or a grid.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoints.")] = Path("ckpts"),
-    preset: Annotated[str | None, typer.Option(help="A built-in grid: smoke.")] = None,
-    grid: Annotated[Path | None, typer.Option(metavar="TOML", help="A grid of your own.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="SPEC", help="Another network than the grid's.")] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Print the grid's configurations, and train none.")] = False,
+    form: options.TableFormat = None,
+    model: options.ModelSpec = None,
+    model_arg: options.ModelArg = None,
     data: options.DataSpec = None,
     root: options.Root = Path("data"),
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train for so many, the schedule's drops moved in proportion.")
+        int | None, typer.Option(min=1, help="Epochs; the learning rate's drops move in proportion.", **Scale)  # type: ignore[arg-type]
     ] = None,
+    base_width: Annotated[
+        int | None, typer.Option(min=1, help="Feature maps of the first stage at width 1.", **Scale)  # type: ignore[arg-type]
+    ] = None,
+    save_epochs: Annotated[
+        str, typer.Option(metavar="1,2,5", help="Save these epochs too, in the folder OUTPUT-epochs.")
+    ] = "",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Networks trained at once. Default: one a core, or one on a GPU.")
+        int | None, typer.Option(min=1, help="Networks at once. Default: one per CPU core; 4 a GPU.")
     ] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Print the grid and train nothing.")] = False,
     device: options.Device = "auto",
-    format: options.TableFormat = None,
+    precision: Annotated[str, typer.Option(help="float32, bfloat16 (mixed); auto takes bfloat16 on a GPU.")] = "auto",
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train the networks of a grid, resuming where an earlier run was stopped.
+    """Train the networks of a preset (smoke, cifar10-vgg, cifar100-wrn, cifar100-coarse-wrn) or of a TOML grid.
 
-    Prints the path of each checkpoint as it is completed; a table of results follows on stderr.
+    Prints the path of each checkpoint as it is completed. The same command goes on from where it was stopped.
     """
-    from icc_cli.training.grid import read, read_preset
+    from icc_cli.training import grid as grids
 
-    if (preset is None) == (grid is None):
-        raise UsageError("name a grid: either --preset or --grid.", "For example: icc train --preset smoke.")
-    chosen_grid = (read_preset(preset) if preset else read(grid or Path())).scaled(epochs)
-    chosen_grid = replace(
-        chosen_grid,
-        model=model or chosen_grid.model,
-        data=data or chosen_grid.data,
-        per_class=per_class or chosen_grid.per_class,
-    )
-    configurations = chosen_grid.configurations()
-    if listing:
-        rows = [{"name": chosen_grid.name(hparams), **hparams} for hparams in configurations]
-        typer.echo(render(rows, chosen(format)))
+    grid = _scaled(grids.load(preset), model, model_arg, epochs, base_width)
+    if list_only:
+        from icc_cli.cli._tables import chosen, render
+
+        typer.echo(render([dict(row) for row in grid.configurations], chosen(form), f"{grid.name}"))
         return
-    _train(chosen_grid, configurations, output, root, download, hierarchy, jobs, device, force, Reporter(quiet))
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"unknown precision {precision!r}.", "Expected auto, float32 or bfloat16.")
+
+    from icc_cli.activations import resolve_device
+    from icc_cli.data import load
+    from icc_cli.data.hierarchy import read_hierarchy
+    from icc_cli.data.source import DataSource
+    from icc_cli.training.task import tasks
+
+    report = Reporter(quiet)
+    where = resolve_device(device)
+    spec = data or grid.data.get("spec")
+    if not spec:
+        raise UsageError(f"the grid {preset} names no data.", "Name them with --data.")
+    same_data = data is None or data == grid.data.get("spec")
+    per_class = per_class or (grid.data.get("per_class") if same_data else None)
+    dataset = load(DataSource(spec, root, download, read_hierarchy(hierarchy) if hierarchy else None, per_class))
+    pixel_mean, pixel_std = _normalisation(dataset, mean, std)
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and where.type == "cuda")
+    work = tasks(grid, dataset, pixel_mean, pixel_std, output, bfloat16, _epochs(save_epochs))
+    _train(work, dataset, where, jobs, force, report)
+
+
+def _scaled(
+    grid: "Grid", model: str | None, model_arg: list[str] | None, epochs: int | None, base_width: int | None
+) -> "Grid":
+    from icc_cli.models import parse
+
+    if model is not None:
+        spec = parse(model, model_arg or [])
+        grid = replace(grid, model=spec.spec, model_args=spec.args)
+    elif model_arg:
+        grid = replace(grid, model_args={**grid.model_args, **parse(grid.model, model_arg).args})
+    if epochs is not None:
+        grid = replace(grid, recipe=grid.recipe.scaled(epochs))
+    if base_width is not None:
+        grid = replace(grid, model_args={**grid.model_args, "base_width": base_width})
+    return grid
+
+
+def _normalisation(
+    dataset: "Dataset", mean: str | None, std: str | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    from icc_cli.checkpoints import Checkpoint
+
+    request = DataRequest(dataset.spec, Path(), False, None, None, mean, std)
+    return request.normalisation(Checkpoint(Path(), {}, ""), dataset)
+
+
+def _epochs(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part)
+    except ValueError as error:
+        raise UsageError(f"--save-epochs must be whole numbers between commas, got {text!r}.") from error
 
 
 def _train(
-    grid: Any,
-    configurations: list[dict[str, Any]],
-    output: Path,
-    root: Path,
-    download: bool,
-    hierarchy: Path | None,
-    jobs: int | None,
-    device: str,
-    force: bool,
-    report: Reporter,
+    work: "list[Task]", dataset: "Dataset", device: Any, jobs: int | None, force: bool, report: Reporter
 ) -> None:
-    from icc_cli.activations import resolve_device
-    from icc_cli.data import DataSource, load
-    from icc_cli.data.hierarchy import read_hierarchy
+    import os
+
     from icc_cli.files import make_folder
-    from icc_cli.models.spec import build
-    from icc_cli.training.family import train_family
-    from icc_cli.training.member import Member
+    from icc_cli.training.task import finished, forget
+    from icc_cli.training.workers import run_all
 
-    where = resolve_device(device)
-    mapping = read_hierarchy(hierarchy) if hierarchy else None
-    dataset = load(DataSource(grid.data, root, download, mapping, grid.per_class))
-    make_folder(output)
-    members = [Member(grid, hparams, output / f"{grid.name(hparams)}.pt") for hparams in configurations]
-    build(members[0].spec(dataset))
-    results: dict[Path, dict[str, Any]] = {}
-    left = []
-    for member in members:
-        metrics = None if force else member.finished(dataset)
-        if metrics is None:
-            left.append(member)
-        else:
-            results[member.path] = metrics
-            typer.echo(member.path)
+    make_folder(work[0].folder)
+    results: dict[str, Result] = {}
+    for task in work:
+        if force:
+            forget(task)
+        elif (result := finished(task)) is not None:
+            results[task.name] = result
+            if result.path:
+                typer.echo(result.path)
+    left = [task for task in work if task.name not in results]
     if results:
-        report.note(f"{len(results)} of {len(members)} networks are there already.")
-    jobs = jobs or (1 if where.type != "cpu" else len(os.sched_getaffinity(0)))
-    with report.progress("training", len(left)) as advance:
-        for member, metrics in train_family(left, dataset, str(where), jobs):
-            results[member.path] = metrics
-            typer.echo(member.path)
-            advance(1)
-    _summary([(member, results[member.path]) for member in members], report)
+        report.note(f"{len(results)} of {len(work)} networks are there already.")
+    if left:
+        jobs = jobs or (4 if device.type == "cuda" else os.cpu_count() or 1)
+        failures = 0
+        with report.progress(f"training {len(left)} networks", sum(_cost(task) for task in left)) as advance:
+            done: dict[str, int] = {}
+
+            def on_epoch(task: "Task", epoch: int, loss: float) -> None:
+                advance(_cost(task) * (epoch - done.get(task.name, 0)) / task.recipe.epochs)
+                done[task.name] = epoch
+
+            for outcome in run_all(left, dataset, device, min(jobs, len(left)), on_epoch):
+                on_epoch(outcome.task, outcome.task.recipe.epochs, 0.0)
+                if outcome.error is not None:
+                    report.error(outcome.error)
+                    failures += 1
+                elif outcome.result is not None:
+                    results[outcome.task.name] = outcome.result
+                    _tell(outcome.task, outcome.result, f"{len(results)}/{len(work)}", report)
+        if failures:
+            report.warn(f"{failures} of {len(work)} networks were not trained; the others are done.")
+    if not report.quiet:
+        _table(work, results)
+    if len(results) < len(work):
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _summary(results: list[tuple[Any, dict[str, Any]]], report: Reporter) -> None:
-    rows = [
-        {
-            "network": member.path.stem,
-            **{name: metrics.get(name) for name in ("train_accuracy", "test_accuracy", "train_loss", "outcome")},
-        }
-        for member, metrics in results
-    ]
-    report.note(f"{len(rows)} networks\n{render(rows, options.Format.table)}")
-    unfitted = sum(row["train_accuracy"] < FITTED for row in rows)
-    if unfitted:
-        report.note(
-            f"{unfitted} of {len(rows)} are under {FITTED} train accuracy; "
-            f"`icc rank --min-train-accuracy {FITTED}` leaves them out."
-        )
-    diverged = sum(row["outcome"] == "diverged" for row in rows)
-    if diverged:
-        report.warn(f"{diverged} of {len(rows)} diverged: their weights hold NaN, and they cannot be extracted.")
+def _cost(task: "Task") -> float:
+    """Relative time that a network takes, for the estimate of the time left."""
+    width, depth = task.hparams.get("width", 1), task.hparams.get("depth", 1)
+    return task.recipe.epochs * (float(width) * float(depth) if isinstance(width, float) else 1.0)
+
+
+def _tell(task: "Task", result: "Result", count: str, report: Reporter) -> None:
+    metrics = result.metrics
+    if result.path is None:
+        report.warn(f"{count} {task.name} diverged in epoch {metrics['epochs']}; it has no checkpoint.")
+        return
+    typer.echo(result.path)
+    test = f", test {metrics['test_accuracy']:.3f}" if "test_accuracy" in metrics else ""
+    unfitted = "" if metrics["fitted"] else " (not fitted)"
+    report.note(
+        f"{count} {task.name}: train {metrics['train_accuracy']:.3f}{test}{unfitted},"
+        f" {metrics['epochs']} epochs, {metrics['seconds']:.0f} s"
+    )
+
+
+def _table(work: "list[Task]", results: "dict[str, Result]") -> None:
+    from icc_cli.cli._options import Format
+    from icc_cli.cli._tables import render
+
+    shown = ("train_accuracy", "test_accuracy", "train_loss", "epochs", "seconds")
+    rows = []
+    for task in work:
+        if task.name in results:
+            metrics = results[task.name].metrics
+            state = "diverged" if metrics.get("diverged") else "fitted" if metrics["fitted"] else "not fitted"
+            rows.append({"network": task.name, **{key: metrics.get(key) for key in shown}, "state": state})
+    if rows:
+        typer.echo(render(rows, Format.table), err=True)

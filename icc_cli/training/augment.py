@@ -1,20 +1,28 @@
-"""Augmentation of a batch where it lies: shifts filled by reflection, and horizontal flips."""
+"""The paper's augmentation, for a whole batch on the device: reflected shifts and horizontal flips."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
-def shift_and_flip(images: Tensor, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """Each image (B, C, H, W) shifted by up to `shift` pixels both ways, and mirrored half of the time."""
-    count, _, height, width = images.shape
-    device = images.device
-    padded = F.pad(images, (shift,) * 4, mode="reflect") if shift else images
-    draws = torch.randint(0, 2 * shift + 1, (2, count), generator=generator).to(device)
-    rows = draws[0][:, None] + torch.arange(height, device=device)
-    columns = draws[1][:, None] + torch.arange(width, device=device)
+def take(images: Tensor, rows: Tensor, shift: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """The images `rows` (B,) of `images` (N, H, W, C), each shifted by up to `shift` pixels both ways, and flipped
+    with probability 1/2 when `flip`.
+
+    What a shift uncovers is filled by reflection about the outermost pixel, which is not repeated, as numpy's
+    "reflect". One gather does it all, so nothing is padded or copied first. Shifts must be smaller than the images.
+    Returns (B, H, W, C).
+    """
+    _, height, width, _ = images.shape
+    y = _window(len(rows), height, shift, generator, images.device)
+    x = _window(len(rows), width, shift, generator, images.device)
     if flip:
-        mirrored = (torch.rand(count, generator=generator) < 0.5).to(device)
-        columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-    batch = torch.arange(count, device=device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        flipped = torch.rand(len(rows), 1, generator=generator, device=images.device) < 0.5
+        x = torch.where(flipped, x.flip(1), x)
+    return images[rows[:, None, None], y[:, :, None], x[:, None, :]]
+
+
+def _window(count: int, size: int, shift: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(count, size) source positions of a window of `size` moved by -shift..shift, reflected into the image."""
+    start = torch.randint(-shift, shift + 1, (count, 1), generator=generator, device=device)
+    position = (start + torch.arange(size, device=device)).abs()
+    return (size - 1) - ((size - 1) - position).abs()

@@ -4,13 +4,12 @@ import multiprocessing
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from icc_cli.data import Dataset
 from icc_cli.training.loop import Tensors
-from icc_cli.training.member import Member, prepare, train_member
+from icc_cli.training.member import Member, Outcome, prepare, train_member
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,8 @@ class _Context:
 _context: _Context | None = None
 
 
-def train_family(
-    members: list[Member], data: Dataset, device: str, jobs: int
-) -> Iterator[tuple[Member, dict[str, Any]]]:
-    """Train every member, `jobs` at a time, and yield each with its metrics as it is completed."""
+def train_family(members: list[Member], data: Dataset, device: str, jobs: int) -> Iterator[tuple[Member, Outcome]]:
+    """Train every member, `jobs` at a time, and yield each with its outcome as it is completed."""
     if jobs <= 1 or len(members) <= 1:
         _begin(data, device, None)
         for member in members:
@@ -52,6 +49,6 @@ def _begin(data: Dataset, device: str, threads: int | None) -> None:
     _context = _Context(data, prepare(data.train, mean, std, where), test)
 
 
-def _work(member: Member) -> tuple[Member, dict[str, Any]]:
+def _work(member: Member) -> tuple[Member, Outcome]:
     assert _context is not None
     return member, train_member(member, _context.data, _context.train, _context.test)

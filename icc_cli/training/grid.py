@@ -1,139 +1,151 @@
-"""A set of models: a TOML file's values per hyperparameter, multiplied out, less the exclusions."""
+"""A set of models as a TOML file: which values each hyperparameter takes, together or apart, and what is left out."""
 
 import itertools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from icc_cli.errors import UsageError
 
-DEFAULTS: dict[str, Any] = {
-    "lr": 0.1,
-    "weight_decay": 0.0,
-    "batch_size": 100,
-    "optimizer": "sgd",
-    "dropout": 0.0,
-    "augmentation": False,
-    "width": 1.0,
-    "depth": 1.0,
-    "seed": 0,
-}
-"""Every hyperparameter, and its value where the grid names none."""
-KINDS: dict[str, type] = {name: type(value) for name, value in DEFAULTS.items()}
+Hparams = dict[str, Any]
+
+DEFAULTS: Hparams = {"lr": 0.1, "batch_size": 100, "weight_decay": 0.0, "optimizer": "sgd", "augmentation": False}
+"""The hyperparameters of training itself. Every other name in a grid is an argument of the model."""
+OPTIMIZERS = ("sgd", "adam")
+TABLES = ("data", "model", "training", "grid", "joint", "exclude", "seeds")
 
 
 @dataclass(frozen=True)
-class Grid:
-    """What every network of a set shares, and the hyperparameters that vary (`axes`: names to joint values)."""
+class Recipe:
+    """How each network of a set is trained, whatever its hyperparameters."""
 
-    model: str
-    data: str
-    axes: dict[tuple[str, ...], list[tuple[Any, ...]]]
-    model_args: dict[str, Any] = field(default_factory=dict)
-    exclude: list[dict[str, Any]] = field(default_factory=list)
-    per_class: int | None = None
     epochs: int = 250
     drops: tuple[int, ...] = (150, 230, 240)
     """Epochs after which the learning rate is multiplied by `drop_factor`."""
     drop_factor: float = 0.2
     stop_loss: float = 1e-4
-    """Training ends when the mean loss of an epoch falls under this."""
+    """Training stops after the first epoch whose mean training loss is under this."""
+    momentum: float = 0.9
+    adam_divisor: float = 100.0
+    """Adam's learning rate is the grid's, divided by this."""
     shift: int = 4
-    """Augmentation: shifts of up to so many pixels both ways, filled by reflection ..."""
+    """Augmentation: pixels of shift, at most, each way."""
     flip: bool = True
-    """... and horizontal flips."""
+    """Augmentation: horizontal flips."""
+    fitted: float = 0.99
+    """Train accuracy from which a network counts as fitted."""
 
-    def configurations(self) -> list[dict[str, Any]]:
-        """The hyperparameters of each network, in a fixed order."""
-        found = []
-        for combination in itertools.product(*self.axes.values()):
-            hparams = dict(DEFAULTS)
-            for names, values in zip(self.axes, combination, strict=True):
-                hparams.update(zip(names, values, strict=True))
-            if not any(all(hparams[key] == value for key, value in rule.items()) for rule in self.exclude):
-                found.append(hparams)
-        return found
+    def scaled(self, epochs: int) -> "Recipe":
+        """The same schedule over `epochs`: the drops move in proportion."""
+        if epochs < 1:
+            raise UsageError(f"training takes at least one epoch, got {epochs}.")
+        return replace(self, epochs=epochs, drops=tuple(round(drop * epochs / self.epochs) for drop in self.drops))
 
-    def name(self, hparams: Mapping[str, Any]) -> str:
-        """A readable file name, without suffix, unique within the set: the hyperparameters that vary."""
-        varied = [name for names in self.axes for name in names]
-        return "_".join(f"{name}={_text(hparams[name])}" for name in varied) or "network"
+    def rate(self, hparams: Mapping[str, Any], epoch: int) -> float:
+        """The learning rate during `epoch`, counted from 1."""
+        base = float(hparams["lr"]) / (self.adam_divisor if hparams["optimizer"] == "adam" else 1)
+        return base * self.drop_factor ** sum(epoch > drop for drop in self.drops)
 
-    def scaled(self, epochs: int | None) -> "Grid":
-        """The same set trained for `epochs`, the learning rate's drops moved in proportion."""
-        if epochs is None:
-            return self
-        drops = tuple(round(drop * epochs / self.epochs) for drop in self.drops)
-        return replace(self, epochs=epochs, drops=drops)
+
+@dataclass(frozen=True)
+class Grid:
+    """A set of models to train."""
+
+    name: str
+    data: dict[str, Any]
+    model: str
+    model_args: dict[str, Any]
+    recipe: Recipe
+    configurations: tuple[Hparams, ...]
 
 
 def presets() -> list[str]:
-    """The names of the grids that are built in."""
-    folder = resources.files("icc_cli.training") / "presets"
+    """Names of the sets that come with icc."""
+    folder = resources.files(__package__) / "presets"
     return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
-def read_preset(name: str) -> Grid:
-    """A built-in grid; UsageError when there is none of that name."""
-    if name not in presets():
-        raise UsageError(f"there is no preset {name!r}.", f"Expected one of {', '.join(presets())}.")
-    text = (resources.files("icc_cli.training") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    return parse(text, f"preset {name}")
-
-
-def read(path: Path) -> Grid:
-    """The grid in a TOML file; UsageError when it cannot be read."""
+def load(name: str) -> Grid:
+    """A preset by name, or a TOML file by path. UsageError when it is neither, or makes no sense."""
+    if name in presets():
+        return parse((resources.files(__package__) / "presets" / f"{name}.toml").read_text("utf-8"), name)
+    path = Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        raise UsageError(f"there is no preset or .toml file {name!r}.", f"Presets: {', '.join(presets())}.")
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the grid {path}: {error}.") from error
 
 
-def parse(text: str, where: str) -> Grid:
-    """The grid in TOML `text`; UsageError, naming `where`, for anything it does not know."""
+def parse(text: str, name: str) -> Grid:
+    """The grid that `text` (TOML) describes; see docs/models.md for the format."""
     try:
-        content = tomllib.loads(text)
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is not TOML: {error}.") from error
-    known = {item.name for item in fields(Grid)} - {"axes"} | {"grid"}
-    if unknown := sorted(set(content) - known):
-        raise UsageError(f"{where} has unknown keys: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}.")
-    for key in ("model", "data", "grid"):
-        if key not in content:
-            raise UsageError(f"{where} lacks {key!r}.")
-    axes = {}
-    for joint, values in content.pop("grid").items():
-        names = tuple(name.strip() for name in joint.split(","))
-        axes[names] = [_values(names, value, where) for value in values]
-    content["drops"] = tuple(content.get("drops", (150, 230, 240)))
-    return Grid(axes=axes, **content)
+        raise UsageError(f"the grid {name} is not TOML: {error}.") from error
+    unknown = sorted(set(table) - set(TABLES))
+    if unknown:
+        raise UsageError(f"the grid {name} has an unknown table {unknown[0]!r}.", f"Expected: {', '.join(TABLES)}.")
+    model = dict(table.get("model", {}))
+    spec = model.pop("spec", None)
+    if not isinstance(spec, str):
+        raise UsageError(f"the grid {name} names no model.", 'Add [model] with spec = "wrn".')
+    recipe = _recipe(table.get("training", {}), name)
+    return Grid(name, dict(table.get("data", {})), spec, model, recipe, tuple(_configurations(table, name)))
 
 
-def _values(names: tuple[str, ...], value: Any, where: str) -> tuple[Any, ...]:
-    values = tuple(value) if len(names) > 1 and isinstance(value, list) else (value,)
-    if len(values) != len(names):
-        raise UsageError(f"{where}: {', '.join(names)} takes {len(names)} values at a time, got {value!r}.")
-    return tuple(_checked(name, item, where) for name, item in zip(names, values, strict=True))
+def _recipe(settings: Mapping[str, Any], name: str) -> Recipe:
+    settings = {key: tuple(value) if key == "drops" else value for key, value in settings.items()}
+    try:
+        return Recipe(**settings)
+    except TypeError as error:
+        raise UsageError(f"[training] of the grid {name} is wrong: {error}.") from error
 
 
-def _checked(name: str, value: Any, where: str) -> Any:
-    if name not in DEFAULTS:
-        raise UsageError(f"{where}: unknown hyperparameter {name!r}.", f"Known: {', '.join(DEFAULTS)}.")
-    if KINDS[name] is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not KINDS[name]:
-        raise UsageError(f"{where}: {name} must be a {KINDS[name].__name__}, got {value!r}.")
-    return value
+def _configurations(table: Mapping[str, Any], name: str) -> list[Hparams]:
+    """Every combination of the axes, without the excluded ones, seeds last."""
+    axes: list[list[Hparams]] = []
+    try:
+        for key, values in table.get("grid", {}).items():
+            axes.append([{key: value} for value in values])
+        for joint in table.get("joint", []):
+            axes.append([dict(zip(joint["names"], values, strict=True)) for values in joint["values"]])
+        axes.append([{"seed": int(seed)} for seed in table.get("seeds", [0])])
+        excluded = [dict(rule) for rule in table.get("exclude", [])]
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UsageError(f"the axes of the grid {name} are malformed: {error}.", "See docs/models.md.") from error
+    names = [key for axis in axes for key in (axis[0] if axis else {})]
+    if len(names) != len(set(names)):
+        raise UsageError(f"the grid {name} varies a hyperparameter on two axes.")
+    found = []
+    for parts in itertools.product(*axes):
+        hparams: Hparams = {**DEFAULTS, **{key: value for part in parts for key, value in part.items()}}
+        if not any(all(hparams.get(key) == value for key, value in rule.items()) for rule in excluded):
+            _check(hparams, name)
+            found.append(hparams)
+    if not found:
+        raise UsageError(f"the grid {name} holds no configuration.", "Check its values and exclusions.")
+    return found
 
 
-def _text(value: Any) -> str:
-    return (
-        {True: "yes", False: "no"}[value]
-        if isinstance(value, bool)
-        else format(value, "g")
-        if isinstance(value, float)
-        else str(value)
-    )
+def _check(hparams: Hparams, name: str) -> None:
+    if hparams["optimizer"] not in OPTIMIZERS:
+        raise UsageError(
+            f"unknown optimizer {hparams['optimizer']!r} in {name}.", f"Expected {' or '.join(OPTIMIZERS)}."
+        )
+    for key in ("lr", "batch_size", "weight_decay"):
+        value = hparams[key]
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or value < 0
+            or (key == "batch_size" and value < 2)
+        ):
+            raise UsageError(f"{key} = {value!r} in the grid {name} makes no sense.")
+    for key, value in hparams.items():
+        if not isinstance(value, bool | int | float | str):
+            raise UsageError(f"{key} = {value!r} in the grid {name} is not a plain value.")

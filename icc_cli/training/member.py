@@ -46,10 +46,20 @@ class Member:
         own = {**shape, **scale} if spec.spec in ("vgg", "wrn") else {"num_classes": data.num_classes}
         return ModelSpec(spec.spec, {**own, **spec.args, **self.grid.model_args})
 
-    def finished(self, data: Dataset) -> dict[str, Any] | None:
-        """The metrics of this very network if its checkpoint is there already."""
+    def finished(self, data: Dataset) -> "Outcome | None":
+        """How the training of this very network went, if its checkpoint is there already."""
         saved = _load(self.path)
-        return saved["metrics"] if saved and saved.get("content_key") == self.key(data) else None
+        if saved is None or saved.get("content_key") != self.key(data):
+            return None
+        return Outcome(saved["training"]["end"], saved["metrics"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended (`done`, `stopped` by its loss, or `diverged`), and the network's metrics."""
+
+    end: str
+    metrics: dict[str, float]
 
 
 def prepare(split: Split, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> Tensors:
@@ -60,8 +70,8 @@ def prepare(split: Split, mean: tuple[float, ...], std: tuple[float, ...], devic
     return Tensors(images.contiguous(memory_format=torch.channels_last), torch.from_numpy(split.labels[:]).to(device))
 
 
-def train_member(member: Member, data: Dataset, train_data: Tensors, test_data: Tensors | None) -> dict[str, Any]:
-    """Train one network, or go on where it was stopped; write its checkpoint; returns its metrics."""
+def train_member(member: Member, data: Dataset, train_data: Tensors, test_data: Tensors | None) -> Outcome:
+    """Train one network, or go on where it was stopped; write its checkpoint."""
     device = train_data.images.device
     torch.manual_seed(int(member.hparams["seed"]))
     spec = member.spec(data)
@@ -80,12 +90,12 @@ def train_member(member: Member, data: Dataset, train_data: Tensors, test_data: 
                 torch.save({"content_key": key, **state.state_dict()}, temporary)
             last = time.monotonic()
 
-    outcome = train(state, train_data, member.hparams, member.grid, keep)
+    end = train(state, train_data, member.hparams, member.grid, keep)
     train_accuracy, train_loss = evaluate(model, train_data)
-    metrics: dict[str, Any] = {"train_accuracy": train_accuracy, "train_loss": train_loss}
+    metrics: dict[str, float] = {"train_accuracy": train_accuracy, "train_loss": train_loss}
     if test_data is not None:
         metrics["test_accuracy"], metrics["test_loss"] = evaluate(model, test_data)
-    metrics |= {"seconds": round(state.seconds, 3), "outcome": outcome}
+    metrics["seconds"] = round(state.seconds, 3)
     checkpoint = {
         "format": "icc-checkpoint",
         "version": 1,
@@ -96,6 +106,7 @@ def train_member(member: Member, data: Dataset, train_data: Tensors, test_data: 
         "metrics": metrics,
         "epoch": state.epoch,
         "training": {
+            "end": end,
             "epochs": member.grid.epochs,
             "drops": list(member.grid.drops),
             "drop_factor": member.grid.drop_factor,
@@ -108,7 +119,7 @@ def train_member(member: Member, data: Dataset, train_data: Tensors, test_data: 
     with atomic_path(member.path) as temporary:
         torch.save(checkpoint, temporary)
     member.partial.unlink(missing_ok=True)
-    return metrics
+    return Outcome(end, metrics)
 
 
 def _load(path: Path) -> dict[str, Any] | None:

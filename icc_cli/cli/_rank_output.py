@@ -87,12 +87,12 @@ def _brief(row: Row, form: Format) -> Row:
             name = key.removesuffix("_interval")
             brief[name] = _with_interval(brief[name], value, form)
         else:
-            brief[key] = value
+            brief[key] = " ".join(map(str, value)) or "-" if isinstance(value, list) else value
     return brief
 
 
 def _cell(numbers: dict[str, Any], form: Format) -> Any:
-    value = numbers.get("psi", numbers.get("difference"))
+    value = next(iter(numbers.values()))
     shown = _with_interval(value, numbers["interval"], form) if "interval" in numbers else value
     if form is not Format.table or "groups" not in numbers:
         return shown

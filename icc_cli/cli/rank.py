@@ -1,6 +1,5 @@
 """`icc rank`: how well each measure orders models by generalization."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._rank_input import STANDARD_INPUT, load, read_side_table
+from icc_cli.cli._rank_input import load, read_side_table
 from icc_cli.cli._rank_output import emit
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
@@ -24,12 +23,19 @@ class Convention(StrEnum):
     reference = "reference"
 
 
+class Score(StrEnum):
+    kendall = "kendall"
+    cmi = "cmi"
+    pgdl = "pgdl"
+    sign_error = "sign-error"
+
+
 class Seeds(StrEnum):
     within = "within"
     average = "average"
 
 
-Names = Annotated[str | None, typer.Option(metavar="A,B", show_default=False)]
+KENDALL = "Kendall's options"
 
 
 def rank(
@@ -54,9 +60,10 @@ def rank(
     min_train_accuracy: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave underfitted models out.")
     ] = None,
-    convention: Annotated[
-        Convention, typer.Option(help="reference leaves pairs tied in both out of the count.")
-    ] = Convention.paper,
+    score: Annotated[
+        Score,
+        typer.Option(help="Granulated Kendall, Jiang's conditional mutual information, PGDL's, or Dziugaite's."),
+    ] = Score.kendall,
     seeds: Annotated[
         Seeds, typer.Option(help="Compare models within a seed, or average over seeds and replicates first.")
     ] = Seeds.within,
@@ -67,6 +74,34 @@ def rank(
     join: Annotated[
         Path | None, typer.Option(metavar="FILE", help="More measures by checkpoint, from a CSV or JSON table.")
     ] = None,
+    convention: Annotated[
+        Convention,
+        typer.Option(help="reference leaves pairs tied in both out of the count.", rich_help_panel=KENDALL),
+    ] = Convention.paper,
+    given: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Hold a measure or metric fixed: partial ranking.", rich_help_panel=KENDALL),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Resamples of groups for intervals, such as 2000.", rich_help_panel=KENDALL)
+    ] = 0,
+    confidence: Annotated[
+        float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.", rich_help_panel=KENDALL)
+    ] = 0.95,
+    random_seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.", rich_help_panel=KENDALL)] = 0,
+    versus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MEASURE", help="Print each measure's lead over this one instead.", rich_help_panel=KENDALL
+        ),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="MEASURE:AXIS", help="Print each group's tau instead.", rich_help_panel=KENDALL),
+    ] = None,
+    test_samples: Annotated[
+        int, typer.Option(min=1, help="Test samples behind the target; weights the pairs of sign-error.")
+    ] = 10_000,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="A file (.csv, .json, .jsonl, .md, .tex, .txt), or a folder for one."),
@@ -80,30 +115,34 @@ def rank(
     An axis' psi is the mean, over the groups of models that differ in one hyperparameter alone, of Kendall's tau
     between measure and target; Psi is the mean of the axes.
     """
+    from icc_cli.cli._rank_scores import Options, Subject, kendall_rows, score_rows
     from icc_cli.ranking.directions import direction as expected
-    from icc_cli.ranking.granulated import granulated
     from icc_cli.ranking.groups import axes_of
     from icc_cli.ranking.prepare import prepare
-    from icc_cli.ranking.rows import granulated_rows
     from icc_cli.ranking.sources.selection import Selection, chosen_measures
 
     report = Reporter(quiet)
     chosen = _directions(direction or [])
-    selection = Selection(target, _names(hparams), _names(measures))
-    if inputs.count(STANDARD_INPUT) and sys.stdin.isatty():
-        report.note("reading records, paths or a table from standard input.")
+    kendall = Options(convention.value, given, bootstrap, confidence, random_seed, versus, explain)
+    if score is not Score.kendall:
+        kendall.refuse_with(score.value)
+    selection = Selection(target, _names(hparams), _names(measures), (given,) if given else ())
     table, failures = load(inputs, selection, report)
     table = _with_side_tables(table, selection, runs, join, report)
-    names = chosen_measures([c for c in table.columns if c != target], selection)
+    names = chosen_measures([c for c in table.columns if c not in (target, given)], selection)
     models, told = prepare(table, target, min_train_accuracy, seeds.value)
     for line in told:
         report.note(line)
     directions = [expected(name, target, chosen) for name in names]
-    axes = axes_of(models)
     values = models.values[:, [models.columns.index(name) for name in names]] * directions
-    result = granulated(values, models.column(target), axes, convention.value)
-    rows = granulated_rows(result, names, directions, [axis.name for axis in axes])
-    emit(rows, format, output, f"Granulated Kendall coefficients with {target}")
+    subject = Subject(models, target, names, directions, values, axes_of(models))
+    if score is Score.kendall:
+        rows, title, notes = kendall_rows(subject, kendall)
+    else:
+        rows, title, notes = score_rows(subject, score.value, test_samples)
+    for line in notes:
+        report.note(line)
+    emit(rows, format, output, title)
     if failures:
         raise typer.Exit(EXIT_SOME_FAILED)
 

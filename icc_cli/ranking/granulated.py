@@ -1,13 +1,14 @@
 """The granulated Kendall table of many measures at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from icc_cli.ranking.bootstrap import Bootstrap, Spread, draw, spread
 from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values, overall, total
+from icc_cli.ranking.partial import partial
 from icc_cli.ranking.table import Floats
 
 
@@ -88,3 +89,11 @@ def _intervals(parts: Sequence[Spread], bootstrap: Bootstrap, shape: tuple[int, 
     if not parts:
         return Intervals(psi, np.full((2, shape[1]), np.nan))
     return Intervals(psi, Spread.mean(parts).interval(bootstrap.confidence))
+
+
+def partially_granulated(values: Floats, target: Floats, given: Floats, axes: Sequence[Axis]) -> Granulated:
+    """Partial coefficients, the (M,) `given` held fixed; groups, pairs and ties are those of measure and target."""
+    result = granulated(values, target, axes)
+    psi = np.array([partial(values, target, given, axis.blocks) for axis in axes]).reshape(len(axes), values.shape[1])
+    everyone = (np.arange(len(values), dtype=np.intp)[None, :],)
+    return replace(result, psi=psi, total=total(psi), tau=partial(values, target, given, everyone))

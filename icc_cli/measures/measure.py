@@ -154,7 +154,7 @@ class _Tally:
         if self.options.k > self.neurons:
             notes.append(f"c1, c3: k is {self.options.k}, and all {self.neurons} neurons are taken.")
         for name, count in (("c2", len(self.silhouettes)), ("c4", len(self.spreads))):
-            if self.options.layer_k > count:
+            if self.options.layer_k > count > 0:
                 notes.append(f"{name}: layer-k is {self.options.layer_k}, and all {count} sites are taken.")
         return notes
 

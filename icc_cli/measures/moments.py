@@ -32,8 +32,10 @@ class Moments:
 
 def of_block(block: Array) -> Moments:
     """Moments of the rows of `block` (rows, n)."""
-    mean = block.mean(axis=0)
-    centred = block - mean
+    with np.errstate(invalid="ignore"):
+        # NaN and infinity go through to the mean, where whoever reads it looks for them.
+        mean = block.mean(axis=0)
+        centred = block - mean
     return Moments(len(block), mean, np.einsum("ij,ij->j", centred, centred))
 
 

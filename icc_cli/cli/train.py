@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from icc_cli.training.grid import Grid
     from icc_cli.training.task import Result, Task
 
-Scale = {"rich_help_panel": "Scale (recorded in every checkpoint)"}
+SCALE: dict[str, Any] = {"rich_help_panel": "Scale (recorded in every checkpoint)"}
 
 
 def train(
@@ -35,10 +35,10 @@ def train(
     mean: options.Mean = None,
     std: options.Std = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs; the learning rate's drops move in proportion.", **Scale)  # type: ignore[arg-type]
+        int | None, typer.Option(min=1, help="Epochs; the learning rate's drops move in proportion.", **SCALE)
     ] = None,
     base_width: Annotated[
-        int | None, typer.Option(min=1, help="Feature maps of the first stage at width 1.", **Scale)  # type: ignore[arg-type]
+        int | None, typer.Option(min=1, help="Feature maps of the first stage at width 1.", **SCALE)
     ] = None,
     save_epochs: Annotated[
         str, typer.Option(metavar="1,2,5", help="Save these epochs too, in the folder OUTPUT-epochs.")
@@ -162,7 +162,7 @@ def _train(
         if failures:
             report.warn(f"{failures} of {len(work)} networks were not trained; the others are done.")
     if not report.quiet:
-        _table(work, results)
+        _table(work, results, report)
     if len(results) < len(work):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -176,27 +176,30 @@ def _cost(task: "Task") -> float:
 def _tell(task: "Task", result: "Result", count: str, report: Reporter) -> None:
     metrics = result.metrics
     if result.path is None:
-        report.warn(f"{count} {task.name} diverged in epoch {metrics['epochs']}; it has no checkpoint.")
+        report.warn(f"{count} {task.name} diverged in epoch {result.epoch}; it has no checkpoint.")
         return
     typer.echo(result.path)
     test = f", test {metrics['test_accuracy']:.3f}" if "test_accuracy" in metrics else ""
-    unfitted = "" if metrics["fitted"] else " (not fitted)"
+    unfitted = "" if result.fitted else " (not fitted)"
     report.note(
         f"{count} {task.name}: train {metrics['train_accuracy']:.3f}{test}{unfitted},"
-        f" {metrics['epochs']} epochs, {metrics['seconds']:.0f} s"
+        f" {result.epoch} epochs, {metrics['seconds']:.0f} s"
     )
 
 
-def _table(work: "list[Task]", results: "dict[str, Result]") -> None:
+def _table(work: "list[Task]", results: "dict[str, Result]", report: Reporter) -> None:
     from icc_cli.cli._options import Format
     from icc_cli.cli._tables import render
 
-    shown = ("train_accuracy", "test_accuracy", "train_loss", "epochs", "seconds")
+    shown = ("train_accuracy", "test_accuracy", "train_loss", "seconds")
     rows = []
     for task in work:
         if task.name in results:
-            metrics = results[task.name].metrics
-            state = "diverged" if metrics.get("diverged") else "fitted" if metrics["fitted"] else "not fitted"
-            rows.append({"network": task.name, **{key: metrics.get(key) for key in shown}, "state": state})
+            result = results[task.name]
+            state = "diverged" if result.path is None else "fitted" if result.fitted else "not fitted"
+            values = {key: result.metrics.get(key) for key in shown}
+            rows.append({"network": task.name, **values, "epochs": result.epoch, "state": state})
     if rows:
         typer.echo(render(rows, Format.table), err=True)
+    if unfitted := sum(row["state"] == "not fitted" for row in rows):
+        report.note(f"{unfitted} of {len(rows)} are not fitted; `icc rank --min-train-accuracy 0.99` leaves them out.")

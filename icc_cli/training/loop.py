@@ -112,7 +112,7 @@ class Trainer:
         self.network.train()
         total = torch.zeros((), device=self.device)
         seen = 0
-        for rows in order.split(int(self.hparams["batch_size"])):
+        for rows in torch.split(order, int(self.hparams["batch_size"])):
             if len(rows) < 2:
                 continue  # batch norm has no statistics of one image
             total += self._step(train, rows, generator) * len(rows)
@@ -157,17 +157,18 @@ class Trainer:
             self.run_epoch()
             after_epoch(self)
 
-    def metrics(self) -> dict[str, Any]:
-        """Accuracy (0..1) and mean loss on each split, without augmentation or dropout, and how training went."""
+    @property
+    def end(self) -> str:
+        """`diverged`, `stopped` by its loss, or `done`: how the training ended, or would if it ended now."""
+        return "diverged" if self.progress.diverged else "stopped" if self.progress.stopped else "done"
+
+    def metrics(self) -> dict[str, float]:
+        """Accuracy (0..1) and mean loss on each split, without augmentation or dropout, and seconds of training."""
         accuracy, loss = evaluate(self.network, self.data, self.data.train)
-        found: dict[str, Any] = {"train_accuracy": accuracy, "train_loss": loss}
+        found = {"train_accuracy": accuracy, "train_loss": loss}
         if self.data.test is not None:
             found["test_accuracy"], found["test_loss"] = evaluate(self.network, self.data, self.data.test)
-        return found | {
-            "fitted": accuracy >= self.recipe.fitted,
-            "epochs": self.progress.epoch,
-            "seconds": round(self.progress.seconds, 2),
-        }
+        return {**found, "seconds": round(self.progress.seconds, 2)}
 
 
 def seeded(seed: int, epoch: int, device: torch.device) -> torch.Generator:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from icc_cli.data import Dataset
-from icc_cli.errors import IccError, UsageError
+from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path, write_atomically
 from icc_cli.models import ModelSpec, build
 from icc_cli.training.grid import DEFAULTS, Grid, Hparams, Recipe
@@ -53,6 +53,7 @@ class Task:
     def settings(self) -> dict[str, Any]:
         """The recipe as plain data, and the precision."""
         recipe = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.recipe).items()}
+        recipe["fitted_accuracy"] = recipe.pop("fitted")
         return {**recipe, "precision": "bfloat16" if self.bfloat16 else "float32"}
 
     @property
@@ -76,11 +77,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one network; `metrics` holds `diverged` true when it has no checkpoint."""
+    """What became of one network: its checkpoint (none when it diverged), how its training ended, its metrics."""
 
     path: Path | None
-    metrics: dict[str, Any]
-    kept: bool = False
+    end: str
+    epoch: int
+    metrics: dict[str, float | None]
+    fitted: bool
 
 
 def tasks(
@@ -149,7 +152,9 @@ def finished(task: Task) -> Result | None:
                 f"{path} was trained with other data or settings (epochs, scale, normalisation).",
                 "Choose another folder with -o, or train it again with --force.",
             )
-        return Result(path if path == task.path else None, dict(content["metrics"]), kept=True)
+        training = content["training"]
+        found = path if path == task.path else None
+        return Result(found, training["end"], content["epoch"], dict(content["metrics"]), training["fitted"])
     return None
 
 
@@ -166,7 +171,8 @@ def run(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None] = lamb
     def after_epoch(trainer: Trainer) -> None:
         nonlocal last_save
         if trainer.progress.epoch in task.save_epochs and not trainer.progress.diverged:
-            _write(task.epoch_path(trainer.progress.epoch), task, trainer, trainer.metrics())
+            content = _content(task, trainer, trainer.metrics())
+            _write(task.epoch_path(trainer.progress.epoch), content, trainer)
         if not trainer.finished and time.monotonic() - last_save >= task.seconds_between_saves:
             with atomic_path(task.unfinished) as temporary:
                 torch.save({"content_key": task.key, **trainer.state()}, temporary)
@@ -175,17 +181,19 @@ def run(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None] = lamb
 
     trainer.run(after_epoch)
     metrics = trainer.metrics()
-    # A network may also overflow in inference mode alone, through batch norm's running statistics.
-    diverged = trainer.progress.diverged or not math.isfinite(metrics["train_loss"])
-    if diverged:
-        metrics = {**metrics, "fitted": False, "diverged": True}
-        plain = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in metrics.items()}
-        record = {"content_key": task.key, "hparams": task.hparams, "metrics": plain, "epoch": trainer.progress.epoch}
-        write_atomically(task.divergence, json.dumps(record, indent=1) + "\n")
+    if not math.isfinite(metrics["train_loss"]):
+        # Batch norm's running statistics may overflow although the loss of the last batches did not.
+        trainer.progress.diverged = True
+    content = _content(task, trainer, metrics)
+    training = content["training"]
+    if trainer.progress.diverged:
+        content["metrics"] = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        write_atomically(task.divergence, json.dumps(content, indent=1) + "\n")
     else:
-        _write(task.path, task, trainer, metrics)
+        _write(task.path, content, trainer)
     task.unfinished.unlink(missing_ok=True)
-    return Result(None if diverged else task.path, metrics)
+    path = None if trainer.progress.diverged else task.path
+    return Result(path, training["end"], trainer.progress.epoch, content["metrics"], training["fitted"])
 
 
 def _check_head(network: torch.nn.Module, data: DeviceData) -> None:
@@ -213,22 +221,26 @@ def _resume(trainer: Trainer, task: Task) -> None:
         trainer.restore(state)
 
 
-def _write(path: Path, task: Task, trainer: Trainer, metrics: dict[str, Any]) -> None:
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.state_dict().items()}
-    content = {
+def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> dict[str, Any]:
+    """What a checkpoint says besides its weights; plain data."""
+    fitted = not trainer.progress.diverged and metrics["train_accuracy"] >= task.recipe.fitted
+    return {
         "format": "icc-checkpoint",
         "version": 1,
-        "state_dict": state,
         "model": asdict(task.model),
         "data": task.data,
         "hparams": task.hparams,
         "metrics": metrics,
         "epoch": trainer.progress.epoch,
-        "training": task.settings,
+        "training": {"end": trainer.end, "fitted": fitted, **task.settings},
         "content_key": task.key,
     }
+
+
+def _write(path: Path, content: dict[str, Any], trainer: Trainer) -> None:
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.state_dict().items()}
     with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+        torch.save({**content, "state_dict": state}, temporary)
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
@@ -251,6 +263,3 @@ def set_threads(threads: int) -> None:
     """Limit torch to `threads` in this process."""
     torch.set_num_threads(max(1, threads))
     os.environ["OMP_NUM_THREADS"] = str(max(1, threads))
-
-
-__all__ = ["IccError", "Result", "Task", "finished", "forget", "run", "set_threads", "tasks"]

@@ -1,0 +1,127 @@
+"""The published cache format: a file of every version stays readable, and says what docs/cache-format.md says."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from icc_cli.cache import SiteInfo, background, new_cache, open_cache, stored_content_key
+from icc_cli.errors import FormatError
+from icc_cli.measures import Options, measure
+from tests import oracle
+from tests.conftest import ROOT
+
+VERSION_1 = Path(__file__).parent / "v1.h5"
+
+
+def test_version_1_has_exactly_what_is_published():
+    with h5py.File(VERSION_1) as file:
+        names = []
+        file.visit(names.append)
+        sites = [f"sites/{index:03d}" for index in range(8)]
+        assert sorted(names) == sorted(
+            ["labels", "labels/class", "labels/subclass", "predictions", "predictions/class", "sample_id", "sites"]
+            + sites
+            + [f"{site}/preactivations" for site in sites]
+        )
+        assert set(file.attrs) == {
+            "format", "format-version", "generated-by", "creation-date", "content-key", "metadata",
+        }  # fmt: skip
+        types = {name: (file[name].dtype, file[name].ndim) for name in names if isinstance(file[name], h5py.Dataset)}
+        assert types.pop("sample_id") == (np.int64, 1)
+        for name, found in types.items():
+            assert found == ((np.float32, 2) if name.startswith("sites") else (np.int32, 1))
+        for site in sites:
+            assert set(file[site].attrs) == {"name", "kind", "map_size"}
+        documented = (ROOT / "docs" / "cache-format.md").read_text()
+        for word in (*file.attrs, *json.loads(file.attrs["metadata"]), *file["sites/000"].attrs, "sample_id"):
+            assert word in documented, word
+
+
+@pytest.mark.parametrize("convention", ["paper", "reference"])
+def test_version_1_is_measured(convention):
+    with open_cache(VERSION_1) as cache:
+        result = measure(cache.sites, cache.labels, cache.sublabels, Options(5, 2, convention=convention))
+        sites = [site.rows(0, len(cache.labels)) for site in cache.sites]
+        assert len(cache.labels) == 120 and cache.metadata["model"]["spec"] == "vgg"
+        assert result.measures == pytest.approx(
+            {
+                "c1": oracle.c1(sites, cache.labels, cache.sublabels, 5),
+                "c2": oracle.c2(sites, cache.labels, cache.sublabels, 2),
+                "c3": oracle.c3(sites, cache.labels, 5),
+                "c4": oracle.c4(sites, cache.labels, 2, convention),
+            },
+            rel=1e-5,
+        )
+
+
+def written(path, dtype="float32", finish=True):
+    values = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
+    with new_cache(path, dtype) as writer:
+        labels = np.array([0, 0, 1, 1])
+        writer.create(np.arange(4), labels, None, [SiteInfo("a", "map", 3, 16), SiteInfo("a#1", "dense", 2, 1)])
+        with background(writer.write) as submit:
+            for start in (0, 2):
+                submit(start, [values[start : start + 2], values[start : start + 2, :2]])
+        if finish:
+            writer.finish(labels, {"checkpoint": "x"}, "key")
+    return values
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_is_written_is_read(tmp_path, dtype):
+    values = written(tmp_path / "a.h5", dtype)
+    with open_cache(tmp_path / "a.h5") as cache:
+        assert [(site.name, site.kind, site.map_size) for site in cache.sites] == [
+            ("a", "map", 16),
+            ("a#1", "dense", 1),
+        ]
+        assert np.array_equal(cache.sites[0].rows(0, 4), values.astype(dtype))
+        assert np.array_equal(cache.sites[1].rows(1, 3), values[1:3, :2].astype(dtype))
+        assert cache.sublabels is None and cache.predictions.tolist() == [0, 0, 1, 1]
+    assert stored_content_key(tmp_path / "a.h5") == "key"
+
+
+def test_a_file_without_its_last_words_is_no_cache(tmp_path):
+    written(tmp_path / "a.h5", finish=False)
+    with pytest.raises(FormatError, match="not a cache"), open_cache(tmp_path / "a.h5"):
+        pass
+    assert stored_content_key(tmp_path / "a.h5") is None
+
+
+def test_an_error_leaves_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), new_cache(tmp_path / "a.h5", "float32") as writer:
+        writer.create(np.arange(2), np.zeros(2, np.int64), None, [SiteInfo("a", "map", 3, 16)])
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_in_the_background_is_raised():
+    def fails(value):
+        raise ValueError(value)
+
+    with pytest.raises(ValueError, match="3"), background(fails) as submit:
+        submit(3)
+
+
+def test_every_flipped_byte_of_the_structure_is_survived(tmp_path):
+    """Damage in the structure is a FormatError or goes unseen; it is never another exception."""
+    whole = VERSION_1.read_bytes()
+    random = np.random.default_rng(0)
+    with h5py.File(VERSION_1) as file:
+        data = {
+            (file[f"sites/{i:03d}/preactivations"].id.get_offset(), file[f"sites/{i:03d}/preactivations"].nbytes)
+            for i in range(8)
+        }
+    structure = [p for p in range(len(whole)) if not any(start <= p < start + size for start, size in data)]
+    for position in random.choice(structure, 200, replace=False):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << int(random.integers(8))
+        (tmp_path / "a.h5").write_bytes(damaged)
+        try:
+            with open_cache(tmp_path / "a.h5") as cache:
+                measure(cache.sites, cache.labels, cache.sublabels, Options(5))
+        except FormatError:
+            pass

@@ -7,6 +7,11 @@ resample is the mean of its groups' tau, and Psi the mean of the axes' psi.
 The bounds are quantiles of the resamples. A bootstrap of the mean of n values is too narrow by
 sqrt((n - 1) / n), and uses the normal distribution where Student's belongs; the levels of the quantiles are
 widened by as much (the expanded percentile interval; Hesterberg 2015, What Teachers Should Know About the Bootstrap).
+
+A model is in a group of each axis, so that the axes are not independent, and their mean varies more than the
+resamples say. With e_g = tau_g - psi, the covariance of two axes is estimated from the groups that share a model,
+sum e_g e_h / (G_i G_j), as errors clustered on models are in regression; the resamples of Psi are stretched about
+their mean to the variance with these terms, when it is the larger.
 """
 
 from collections.abc import Sequence
@@ -14,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icc_cli.ranking.table import Floats
+from icc_cli.ranking.table import Floats, Indices
 
 CELLS_AT_ONCE = 1 << 21
 
@@ -54,9 +59,10 @@ class Spread:
         return np.where(self.freedom > 0, bounds, np.nan)
 
     @staticmethod
-    def mean(parts: Sequence["Spread"]) -> "Spread":
-        """The spread of the mean of independent axes; freedom after Welch and Satterthwaite.
+    def mean(parts: Sequence["Spread"], shared: Floats) -> "Spread":
+        """The spread of the mean of the axes; freedom after Welch and Satterthwaite.
 
+        `shared` (K,) is the sum of the covariances of different axes.
         An axis without a value is left out of the mean, one whose variance is unknown counts as exact.
         """
         present = np.stack([~np.isnan(part.resampled).all(axis=0) for part in parts])
@@ -72,11 +78,16 @@ class Spread:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(freedom > 0, variance**2 / freedom, 0.0).sum(axis=0)
             together = np.where(share > 0, variance.sum(axis=0) ** 2 / share, freedom.max(axis=0))
+            apart = variance.sum(axis=0)
+            stretch = np.where(apart > 0, np.sqrt(np.maximum(1.0, (apart + shared) / apart)), 1.0)
+            resampled = np.where(weight > 0, resampled / weight, np.nan)
+            centre = resampled.mean(axis=0)
+            narrow = np.stack([part.narrow for part in parts]).sum(axis=0)
             return Spread(
                 -1,
-                np.where(weight > 0, resampled / weight, np.nan),
-                variance.sum(axis=0) / count**2,
-                np.stack([part.narrow for part in parts]).sum(axis=0) / count**2,
+                centre + stretch * (resampled - centre),
+                apart / count**2,
+                narrow / count**2,
                 together,
             )
 
@@ -111,6 +122,39 @@ def spread(tau: Floats, resampled: Floats, axis: int) -> Spread:
         variance = np.where(several, squares / ((count - 1) * count), 0.0)
         narrow = np.where(several, squares / count**2, 0.0)
     return Spread(axis, resampled, variance, narrow, np.maximum(count - 1, 0).astype(np.float64))
+
+
+def influence(tau: Floats, blocks: Sequence[Indices], models: int) -> Floats:
+    """(M, K): for each model, its group's tau (G, K) less psi, over the number of groups; 0 in no group."""
+    defined = ~np.isnan(tau)
+    count = np.maximum(defined.sum(axis=0), 1)
+    mean = np.where(defined, tau, 0.0).sum(axis=0) / count
+    residual = np.where(defined, tau - mean, 0.0) / count
+    out = np.zeros((models, tau.shape[1]))
+    row = 0
+    for block in blocks:
+        out[block] = residual[row : row + len(block), None]
+        row += len(block)
+    return out
+
+
+class Shared:
+    """Accumulates, axis by axis, the covariances that the axes owe to the models that they share."""
+
+    def __init__(self, models: int, measures: int) -> None:
+        self._sum = np.zeros((models, measures))
+        self._own = np.zeros(measures)
+
+    def add(self, part: Floats) -> None:
+        """Take in the (M, K) influence of one axis."""
+        self._sum += part
+        self._own += np.square(part).sum(axis=0)
+
+    @property
+    def covariance(self) -> Floats:
+        """(K,) the sum over ordered pairs of different axes."""
+        covariance: Floats = np.square(self._sum).sum(axis=0) - self._own
+        return covariance
 
 
 def _quantile(ordered: Floats, level: Floats) -> Floats:

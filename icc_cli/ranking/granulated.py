@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icc_cli.ranking.bootstrap import Bootstrap, Spread, draw, spread
+from icc_cli.ranking.bootstrap import Bootstrap, Shared, Spread, draw, influence, spread
 from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values, overall, total
 from icc_cli.ranking.partial import partial
@@ -57,6 +57,7 @@ def granulated(
     groups, pairs, ties = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     alone: list[Spread] = []
     differences: list[Spread] = []
+    shared, shared_differences = (Shared(len(values), shape[1]) for _ in range(2))
     for i, axis in enumerate(axes):
         counts = agreement(values, target, axis.blocks, convention)
         tau = counts.tau
@@ -66,9 +67,11 @@ def granulated(
         if bootstrap is not None and len(tau):
             resampled = draw(tau, bootstrap, i)
             alone.append(spread(tau, resampled, i))
+            shared.add(influence(tau, axis.blocks, len(values)))
             if baseline is not None:
-                less = resampled - resampled[:, [baseline]]
-                differences.append(spread(tau - tau[:, [baseline]], less, i))
+                lead = tau - tau[:, [baseline]]
+                differences.append(spread(lead, resampled - resampled[:, [baseline]], i))
+                shared_differences.add(influence(lead, axis.blocks, len(values)))
     return Granulated(
         psi,
         groups,
@@ -77,18 +80,18 @@ def granulated(
         total(psi),
         overall(values, target, convention),
         np.sum(~np.isnan(values), axis=0, dtype=np.int64),
-        _intervals(alone, bootstrap, shape) if bootstrap else None,
-        _intervals(differences, bootstrap, shape) if bootstrap and baseline is not None else None,
+        _intervals(alone, shared, bootstrap, shape) if bootstrap else None,
+        _intervals(differences, shared_differences, bootstrap, shape) if bootstrap and baseline is not None else None,
     )
 
 
-def _intervals(parts: Sequence[Spread], bootstrap: Bootstrap, shape: tuple[int, int]) -> Intervals:
+def _intervals(parts: Sequence[Spread], shared: Shared, bootstrap: Bootstrap, shape: tuple[int, int]) -> Intervals:
     psi = np.full((shape[0], 2, shape[1]), np.nan)
     for part in parts:
         psi[part.axis] = part.interval(bootstrap.confidence)
     if not parts:
         return Intervals(psi, np.full((2, shape[1]), np.nan))
-    return Intervals(psi, Spread.mean(parts).interval(bootstrap.confidence))
+    return Intervals(psi, Spread.mean(parts, shared.covariance).interval(bootstrap.confidence))
 
 
 def partially_granulated(values: Floats, target: Floats, given: Floats, axes: Sequence[Axis]) -> Granulated:

@@ -63,7 +63,7 @@ def granulated(
         tau = counts.tau
         psi[i] = axis_values(tau)
         groups[i] = np.sum(counts.pairs > 0, axis=0)
-        pairs[i], ties[i] = counts.pairs.sum(axis=0), counts.ties.sum(axis=0)
+        pairs[i], ties[i] = (part.sum(axis=0, dtype=np.int64) for part in (counts.pairs, counts.ties))
         if bootstrap is not None and len(tau):
             resampled = draw(tau, bootstrap, i)
             alone.append(spread(tau, resampled, i))

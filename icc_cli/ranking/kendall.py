@@ -9,7 +9,7 @@ with m a measure and t the target. Groups are enumerated once for an axis and se
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,11 @@ import numpy.typing as npt
 from icc_cli.ranking.table import Floats, Indices
 
 Convention = Literal["paper", "reference"]
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer[Any]]
 
-CELLS_AT_ONCE = 1 << 20
+CELLS_AT_ONCE = 1 << 18
 PAIRWISE_LIMIT = 1 << 28
+NARROW = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def agreement(values: Floats, target: Floats, blocks: Sequence[Indices], convent
     """
     measures = values.shape[1]
     shape = (sum(len(block) for block in blocks), measures)
-    balance, pairs, ties = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    balance, pairs, ties = (np.empty(shape, dtype=_kind(len(values))) for _ in range(3))
     width = max(1, CELLS_AT_ONCE // max(1, len(values)))
     for start in range(0, measures, width):
         columns = slice(start, start + width)
@@ -77,16 +78,32 @@ def _count(
     groups, size = block.shape
     goal = target[block]
     measured = values[block.ravel()].reshape(groups, size, values.shape[1])
-    up, down, both = (np.zeros((groups, values.shape[1]), dtype=np.int64) for _ in range(3))
+    up, down, both = (np.zeros((groups, values.shape[1]), dtype=_kind(size)) for _ in range(3))
     for gap in range(1, size):
         higher, lower = measured[:, gap:], measured[:, : size - gap]
         differs = (goal[:, gap:] > goal[:, : size - gap])[:, :, None]
-        up += np.sum((higher > lower) & differs, axis=1)
-        down += np.sum((higher < lower) & differs, axis=1)
-        if convention == "reference" and not differs.all():
-            both += np.sum((higher == lower) & ~differs, axis=1)
-    present: Counts = np.sum(~np.isnan(measured), axis=1, dtype=np.int64)
+        tied = None if differs.all() else ~differs
+        rises, falls = higher > lower, higher < lower
+        if tied is not None:
+            rises &= differs
+            falls &= differs
+            if convention == "reference":
+                both += _along_group((higher == lower) & tied)
+        up += _along_group(rises)
+        down += _along_group(falls)
+    absent = np.isnan(values).any()
+    present: Counts = np.sum(~np.isnan(measured), axis=1, dtype=up.dtype) if absent else np.full_like(up, size)
     return up, down, present * (present - 1) // 2, both
+
+
+def _kind(models: int) -> type[np.integer[Any]]:
+    """Integers that hold the square of so many models: the narrow ones halve the memory of large tables."""
+    return np.int32 if models < NARROW else np.int64
+
+
+def _along_group(pairs: npt.NDArray[np.bool_]) -> Counts:
+    """(G, K) how many of a group's pairs (G, p, K) are true; one pair needs no sum."""
+    return pairs[:, 0].view(np.int8) if pairs.shape[1] == 1 else np.sum(pairs, axis=1, dtype=np.int32)
 
 
 def axis_values(tau: Floats) -> Floats:
@@ -121,11 +138,12 @@ def _sorted_tau(values: Floats, target: Floats, convention: Convention) -> Itera
     """tau of each measure in M log M steps, from Kendall's tau-b and the numbers of tied pairs."""
     from scipy.stats import kendalltau
 
+    whole = _tied(target)
     for column in values.T:
         present = ~np.isnan(column)
         m, t = column[present], target[present]
         pairs = len(m) * (len(m) - 1) // 2
-        in_m, in_t = _tied(m), _tied(t)
+        in_m, in_t = _tied(m), whole if present.all() else _tied(t)
         both = _tied(np.column_stack([m, t])) if convention == "reference" else 0
         if pairs == both:
             yield np.nan
@@ -137,5 +155,5 @@ def _sorted_tau(values: Floats, target: Floats, convention: Convention) -> Itera
 
 
 def _tied(rows: Floats) -> int:
-    count = np.unique(rows, axis=0, return_counts=True)[1].astype(np.int64)
+    count = np.unique(rows, axis=0 if rows.ndim > 1 else None, return_counts=True)[1].astype(np.int64)
     return int(np.sum(count * (count - 1) // 2))

@@ -57,7 +57,8 @@ def _latex(columns: list[str], cells: list[list[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join("\\" + c if c in "&%$#_{}" else c for c in text)
+    spelled = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
+    return "".join("\\" + c if c in "&%$#_{}" else spelled.get(c, c) for c in text)
 
 
 def _table(columns: list[str], cells: list[list[str]], title: str) -> str:

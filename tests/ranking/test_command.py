@@ -275,3 +275,11 @@ def test_diagnosis_is_said():
         "differ from no other",
     ):
         assert words in result.stderr
+
+
+def test_latex_escapes_what_its_readers_write():
+    text = "lr,acc,a^b~c\\d_e\n1,1,1\n2,2,2\n"
+    result = CliRunner().invoke(
+        app, ["rank", "-", "--hparams", "lr", "--target", "acc", "--measures", "a*", "--format", "latex"], input=text
+    )
+    assert r"a\^{}b\~{}c\textbackslash{}d\_e & 1 & 2 & 1.00 & 1.00 & 1.00 \\" in result.stdout

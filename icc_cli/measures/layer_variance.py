@@ -13,6 +13,8 @@ from icc_cli.measures.site import Array, Site, neuron_blocks, row_blocks, rows_p
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
+ROUNDING = 1e-15
+"""Variance of similarities (each 0..1) under which all are equal as far as float64 sums can tell."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class SimilaritySums:
             variance = (pairs - 2 * similarity + squares) / entries - mean**2
         else:
             variance = squares / pairs - (similarity / pairs) ** 2
-        return float(np.sqrt(max(float(variance), 0.0)))
+        return float(np.sqrt(variance)) if variance > ROUNDING else 0.0
 
 
 def layer_variance(

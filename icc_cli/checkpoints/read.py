@@ -69,6 +69,8 @@ def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
     for key, kind in (("state_dict", Mapping), ("model", Mapping), ("hparams", Mapping), ("metrics", Mapping)):
         if not isinstance(content.get(key), kind):
             raise CheckpointError(f"{path} is an icc checkpoint without {key!r}.", "Train it again.")
+    if not isinstance(content.get("data"), Mapping | None):
+        raise CheckpointError(f"{path} is an icc checkpoint whose 'data' is not an object.", "Train it again.")
     state = unwrap(content["state_dict"], path, None)
     return Checkpoint(
         path,

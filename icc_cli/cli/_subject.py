@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icc_cli.errors import UsageError
+from icc_cli.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def model_spec(checkpoint: "Checkpoint", requested: str | None, arguments: list[str] | None) -> "ModelSpec":
-    """The model asked for, or else the one that the checkpoint names; UsageError when neither does."""
+    """The model asked for, or else the one that the checkpoint names.
+
+    UsageError when neither does, or when the checkpoint names code that is not icc's, torchvision's or timm's.
+    """
     from icc_cli.models.spec import ModelSpec, parse
 
     if requested is not None:
@@ -23,7 +26,19 @@ def model_spec(checkpoint: "Checkpoint", requested: str | None, arguments: list[
             f"{checkpoint.path} does not say which model it is of.",
             "Name it with --model, for example --model torchvision:resnet18.",
         )
-    return ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
+    try:
+        spec = ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{checkpoint.path} does not name its model as icc does.", "Name it with --model."
+        ) from error
+    if spec.runs_user_code:
+        # A file must not choose which code is run.
+        raise UsageError(
+            f"{checkpoint.path} is of the model {spec.spec!r}, which is code outside icc.",
+            f"If you trust it, say so: --model {spec.spec}, with its arguments as --model-arg.",
+        )
+    return spec
 
 
 @dataclass(frozen=True)

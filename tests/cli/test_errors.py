@@ -131,6 +131,17 @@ def test_state_dict_without_a_model(tmp_path):
     refused(run("extract", tmp_path / "net.pt", "--model", "wrn:depth=1"), 2, "--data")
 
 
+def test_a_checkpoint_does_not_choose_which_code_is_run(checkpoint, tmp_path):
+    witness = tmp_path / "ran"
+    resaved(checkpoint, model={"spec": "os:system", "args": {"command": f"touch {witness}"}})
+    for command in ("extract", "inspect"):
+        refused(run(command, checkpoint), 2, "os:system", "--model")
+    assert not witness.exists()
+    refused(run("extract", resaved(checkpoint, model={"name": "wrn"})), 3, "does not name its model")
+    refused(run("extract", resaved(checkpoint, model=3)), 3, "without 'model'")
+    refused(run("extract", resaved(checkpoint, model={"spec": "wrn", "args": {}}, data=[1])), 3, "'data'")
+
+
 def test_labels_outside_the_head(checkpoint, tmp_path):
     images = np.zeros((6, 8, 8), np.uint8)
     np.savez(tmp_path / "data.npz", images=images, labels=np.arange(6))

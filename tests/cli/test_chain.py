@@ -196,3 +196,35 @@ def test_a_killed_extract_leaves_nothing_half_and_is_completed_by_the_same_comma
     resumed = [json.loads(line)["measures"] for line in icc("measure", tmp_path).stdout.splitlines()]
     for one, other in zip(fresh, resumed, strict=True):
         assert one == pytest.approx(other, rel=1e-5)
+
+
+def test_a_killed_measure_leaves_whole_records_and_is_completed_by_the_same_command(caches, tmp_path):
+    command = [sys.executable, "-m", "icc_cli", "measure", "--all-k", str(caches), "-o", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    for path in tmp_path.glob("*.json"):
+        assert json.loads(path.read_text())["record"] == "icc-measure"
+    again = icc("measure", "--all-k", caches, "-o", tmp_path)
+    assert again.returncode == 0 and "is there already" in again.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.measure.json" for name in sorted(MODELS)]
+    fresh = icc("measure", "--all-k", caches).stdout
+    assert "".join(path.read_text() for path in sorted(tmp_path.iterdir())) == fresh
+
+
+def test_many_checkpoints_load_their_data_once(checkpoints, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    import icc_cli.data
+    from icc_cli.cli import app
+
+    loads = []
+
+    def counted(source):
+        loads.append(source)
+        return load(source)
+
+    monkeypatch.setattr(icc_cli.data, "load", counted)
+    result = CliRunner().invoke(app, ["extract", str(checkpoints), "-o", str(tmp_path)])
+    assert result.exit_code == 0 and len(result.stdout.splitlines()) == len(MODELS) and len(loads) == 1

@@ -6,7 +6,7 @@ Nothing here imports numpy, torch or h5py before a command runs, so `icc --help`
 import typer
 
 from icc_cli import __version__
-from icc_cli.cli import _run, extract, inspect, measure, rank, train
+from icc_cli.cli import _run, extract, inspect, measure, rank, sharpness, train
 
 app = typer.Typer(
     name="icc",
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train.train, extract.extract, measure.measure, rank.rank, inspect.inspect):
+for command in (train.train, extract.extract, measure.measure, sharpness.sharpness, rank.rank, inspect.inspect):
     app.command()(_run.guarded(command))
 
 

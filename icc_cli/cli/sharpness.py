@@ -1,0 +1,260 @@
+"""`icc sharpness`: checkpoints to records of 1/sigma' and 1/alpha'."""
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from icc_cli import records
+from icc_cli.cli import _options as options
+from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
+from icc_cli.cli._subject import DataRequest, DataShelf, model_spec
+from icc_cli.cli._tables import chosen, render
+from icc_cli.errors import CheckpointError, FormatError, UsageError
+from icc_cli.files import write_atomically
+
+if TYPE_CHECKING:
+    from icc_cli.checkpoints import Checkpoint
+    from icc_cli.data import Dataset
+    from icc_cli.models.spec import ModelSpec
+    from icc_cli.sharpness import Settings, Target
+
+RECORD_SUFFIX = ".sharpness.json"
+
+
+class Method(StrEnum):
+    sequential = "sequential"
+    reference = "reference"
+
+
+class BatchNorm(StrEnum):
+    eval = "eval"
+    batch = "batch"
+
+
+def sharpness(
+    inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
+    output: options.Output = None,
+    mode: Annotated[
+        str, typer.Option(help="random (1/sigma'), worst (1/alpha'), or both between a comma.")
+    ] = "random,worst",
+    target: Annotated[
+        str, typer.Option(metavar="KIND:X", help="Accuracy to keep: accuracy:0.9, or drop:0.1 from the network's own.")
+    ] = "accuracy:0.9",
+    kernels_only: Annotated[
+        bool, typer.Option("--kernels-only", help="Only 1/sigma'' and 1/alpha'', which perturb no bias or norm.")
+    ] = False,
+    bn: Annotated[
+        BatchNorm | None,
+        typer.Option(
+            help="Batch norm's statistics: running (eval) or the batch's (batch). "
+            "Default: eval for all weights, batch for kernels only.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        Method, typer.Option(help="The default search, or the authors' bisection (slow, no standard error).")
+    ] = Method.sequential,
+    tolerance: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="Standard error to search to, as a share of the value.")
+    ] = 0.05,
+    max_samples: Annotated[
+        int | None, typer.Option(min=1, help="Use so many training images, drawn at random.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all random numbers; each checkpoint's own derive from it.")] = 0,
+    model: options.ModelSpec = None,
+    model_arg: options.ModelArg = None,
+    state_key: options.StateKey = None,
+    unsafe_pickle: options.UnsafePickle = False,
+    data: options.DataSpec = None,
+    root: options.Root = Path("data"),
+    download: options.Download = False,
+    hierarchy: options.Hierarchy = None,
+    per_class: options.PerClass = None,
+    mean: options.Mean = None,
+    std: options.Std = None,
+    batch_size: options.BatchSize = 512,
+    device: options.Device = "auto",
+    format: options.TableFormat = None,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Compute how sharp a minimum each checkpoint sits in: 1/m, m the largest perturbation of the weights, relative
+    to their size, that keeps the training accuracy at its target.
+
+    Without -o, prints a record (one JSON line) for each checkpoint, or a table on a terminal; with -o, writes
+    one record file for each checkpoint and prints its path.
+    """
+    from icc_cli.activations import resolve_device
+    from icc_cli.sharpness import Settings
+
+    report = Reporter(quiet)
+    settings = Settings(
+        _target(target), method.value, _modes(mode), kernels_only, bn.value if bn else None, tolerance, seed
+    )
+    form = chosen(format)
+    if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
+        raise UsageError(f"records are JSON, and cannot go to {output}.", "Name a folder or a .json file with -o.")
+    outputs = Outputs(output, RECORD_SUFFIX) if output is not None else None
+    request = DataRequest(data, root, download, hierarchy, per_class, mean, std)
+    shelf = DataShelf()
+    on = resolve_device(device)
+    rows: list[dict[str, Any]] = []
+
+    def work(item: Input) -> None:
+        from icc_cli.checkpoints import read
+
+        path = outputs.path(item) if outputs else None
+        checkpoint = read(item.path, state_key, unsafe_pickle)
+        spec = model_spec(checkpoint, model, model_arg)
+        dataset = shelf.load(request.source(checkpoint))
+        normalisation = request.normalisation(checkpoint, dataset)
+        head = _head(checkpoint, spec, dataset, normalisation, settings, max_samples)
+        record = _stored(path, head["content_key"]) if path and not force else None
+        if record is None:
+            measured = _measure(checkpoint, spec, dataset, normalisation, settings, max_samples, on, batch_size, report)
+            record = {**{k: v for k, v in head.items() if k != "content_key"}, **measured}
+            record["content_key"] = head["content_key"]
+            for note in record["notes"]:
+                report.note(f"{item.path}: {note}.")
+            if path:
+                write_atomically(path, records.dumps(record) + "\n")
+        else:
+            report.note(f"{path} is there already.")
+        if path:
+            typer.echo(path)
+        elif form is options.Format.json:
+            typer.echo(records.dumps(record))
+        else:
+            rows.append(_row(record))
+
+    try:
+        each(expand(inputs, CHECKPOINT_SUFFIXES), work, report, debug)
+    finally:
+        if rows:
+            typer.echo(render(rows, form))
+
+
+def _head(
+    checkpoint: "Checkpoint",
+    spec: "ModelSpec",
+    dataset: "Dataset",
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+    settings: "Settings",
+    max_samples: int | None,
+) -> records.Record:
+    """The record before anything is measured, with the key of all that the numbers depend on."""
+    from icc_cli.cache import content_key
+
+    head: records.Record = {
+        "record": "icc-sharpness",
+        "version": records.VERSION,
+        "checkpoint": checkpoint.path.name,
+        "weights_sha256": checkpoint.weights_sha256,
+        "model": {"spec": spec.spec, "args": spec.args},
+        "data": {**dataset.described, "digest": dataset.digest},
+        "hparams": checkpoint.hparams,
+        "metrics": checkpoint.metrics,
+        "epoch": checkpoint.epoch,
+        "normalisation": {"mean": list(normalisation[0]), "std": list(normalisation[1])},
+        "target": str(settings.target),
+        "method": settings.method,
+        "batch_norm": settings.bn or "default",
+        "samples": min(max_samples or len(dataset.train), len(dataset.train)),
+        "tolerance": settings.tolerance if settings.method == "sequential" else None,
+        "seed": settings.seed,
+    }
+    return {**head, "content_key": content_key(head=head, settings=asdict(settings))}
+
+
+def _measure(
+    checkpoint: "Checkpoint",
+    spec: "ModelSpec",
+    dataset: "Dataset",
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
+    settings: "Settings",
+    max_samples: int | None,
+    device: Any,
+    batch_size: int,
+    report: Reporter,
+) -> records.Record:
+    """What the record of one checkpoint says besides its head."""
+    from icc_cli.checkpoints import load_into
+    from icc_cli.models.spec import build
+    from icc_cli.sharpness import MEASURES
+    from icc_cli.sharpness import sharpness as compute
+    from icc_cli.sharpness.sharpness import wanted
+
+    network = build(spec)
+    load_into(network, checkpoint, spec.spec)
+    # The name and the data play no part in the seed: the same weights give the same numbers in any run.
+    seed = f"{settings.seed}/{checkpoint.weights_sha256}"
+    with report.progress(checkpoint.path.name, len(wanted(settings))) as advance:
+        try:
+            result = compute(
+                network,
+                dataset.train,
+                *normalisation,
+                device,
+                settings,
+                seed,
+                batch_size=batch_size,
+                max_samples=max_samples,
+                progress=advance,
+            )
+        except CheckpointError as error:
+            raise CheckpointError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
+    details = {name: {**asdict(estimate), "bn": result.bn[name]} for name, estimate in result.estimates.items()}
+    return {
+        "train_accuracy": result.clean,
+        "measures": {name: details[name]["inverse"] if name in details else None for name in MEASURES},
+        "details": details,
+        "device": str(device),
+        "notes": result.notes,
+    }
+
+
+def _stored(path: Path, key: str) -> records.Record | None:
+    """The record that is at `path` already, if its key is `key`."""
+    if not path.exists():
+        return None
+    try:
+        record = next(iter(records.read(path)))
+    except FormatError:
+        return None
+    return record if record.get("content_key") == key else None
+
+
+def _row(record: records.Record) -> dict[str, Any]:
+    cells: dict[str, Any] = {"checkpoint": record["checkpoint"]}
+    for name, value in record["measures"].items():
+        detail = record["details"].get(name)
+        if detail is not None:
+            cells |= {name: value, f"{name} s.e.": detail["standard_error"], f"{name} outcome": detail["outcome"]}
+    return cells
+
+
+def _target(text: str) -> "Target":
+    from icc_cli.sharpness import Target
+
+    kind, _, value = text.partition(":")
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if kind not in ("accuracy", "drop") or not 0 < number < 1:
+        raise UsageError(
+            f"--target is accuracy:X or drop:X with X between 0 and 1, got {text!r}.", "The paper's is accuracy:0.9."
+        )
+    return Target(kind, number)
+
+
+def _modes(text: str) -> tuple[str, ...]:
+    modes = [part.strip() for part in text.split(",")]
+    if unknown := [part for part in modes if part not in ("random", "worst")]:
+        raise UsageError(f"--mode is random, worst or random,worst, got {unknown[0]!r}.")
+    return tuple(name for name in ("random", "worst") if name in modes)

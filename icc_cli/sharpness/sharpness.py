@@ -1,0 +1,121 @@
+"""The four sharpness measures of one network."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from icc_cli.activations.extract import exact_float32, forward
+from icc_cli.data import Split
+from icc_cli.errors import CheckpointError
+from icc_cli.sharpness import reference, sequential
+from icc_cli.sharpness.ascent import Ascents
+from icc_cli.sharpness.estimate import CONVERGED, UNDEFINED, Estimate, Settings
+from icc_cli.sharpness.random_draws import RandomDraws
+from icc_cli.sharpness.subject import Subject, make_subject
+
+MEASURES = {
+    "inv_sigma": ("random", False),
+    "inv_alpha": ("worst", False),
+    "inv_sigma_kernels": ("random", True),
+    "inv_alpha_kernels": ("worst", True),
+}
+"""Each measure's mode, and whether it perturbs kernels alone (by default with batch norm on batch statistics)."""
+REFERENCE_DRAWS = 10
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Estimates by the measure's name, only those asked for; accuracies without perturbation by batch norm's mode."""
+
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    clean: dict[str, float] = field(default_factory=dict)
+    bn: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def sharpness(
+    network: nn.Module,
+    split: Split,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: torch.device,
+    settings: Settings,
+    seed: str,
+    *,
+    batch_size: int = 512,
+    max_samples: int | None = None,
+    progress: Callable[[int], None] = lambda measures: None,
+) -> Sharpness:
+    """The measures that `settings` ask for, of `network` on the images of `split`.
+
+    `seed` stands for the user's seed and the weights: the same one gives the same numbers, on one kind of device.
+    CheckpointError when the network does not take the images or has too few outputs for the labels.
+    """
+    result = Sharpness()
+    for name in wanted(settings):
+        mode, kernels = MEASURES[name]
+        bn = settings.bn or ("batch" if kernels else "eval")
+        subject = make_subject(
+            network,
+            split,
+            mean,
+            std,
+            device,
+            kernels_only=kernels,
+            batch_statistics=bn == "batch",
+            batch_size=batch_size,
+            max_samples=max_samples,
+            seed=settings.seed,
+        )
+        with exact_float32():
+            if bn not in result.clean:
+                _check(subject)
+                result.clean[bn] = subject.accuracy()
+            estimate = _estimate(subject, mode, settings, f"{seed}/{name}", result.clean[bn])
+        result.estimates[name], result.bn[name] = estimate, bn
+        if estimate.outcome != CONVERGED:
+            result.notes.append(_note(name, estimate, result.clean[bn], settings))
+        progress(1)
+    return result
+
+
+def wanted(settings: Settings) -> list[str]:
+    """The measures that `settings` ask for."""
+    return [
+        name
+        for name, (mode, kernels) in MEASURES.items()
+        if mode in settings.modes and (kernels or not settings.kernels_only)
+    ]
+
+
+def _estimate(subject: Subject, mode: str, settings: Settings, seed: str, clean: float) -> Estimate:
+    target = settings.target.of(clean)
+    if not subject.weights or target <= 0 or clean <= target:
+        return Estimate(UNDEFINED, None, None, clean, 0, 0)
+    if settings.method == "reference":
+        if mode == "random":
+            return reference.bisect(RandomDraws(subject, seed, subject.share), target, REFERENCE_DRAWS)
+        return reference.bisect(Ascents(subject, seed, thorough=True), target, 1)
+    if mode == "random":
+        return sequential.search(RandomDraws(subject, seed), target, settings.tolerance)
+    return sequential.search(Ascents(subject, seed), target, settings.tolerance, blocks=1, most=16)
+
+
+def _check(subject: Subject) -> None:
+    outputs = forward(subject.network, subject.inputs(torch.arange(min(2, len(subject)), device=subject.labels.device)))
+    largest = int(subject.labels.max())
+    if outputs.shape[1] <= largest:
+        raise CheckpointError(
+            f"the model has {outputs.shape[1]} outputs, and the data's labels go up to {largest}.",
+            "Check --data, --hierarchy and the model's num_classes.",
+        )
+
+
+def _note(name: str, estimate: Estimate, clean: float, settings: Settings) -> str:
+    if estimate.outcome == UNDEFINED:
+        return f"{name} is not defined: accuracy is {clean:.3f} without perturbation, the target {settings.target}"
+    if estimate.outcome == "hit-bound":
+        return f"{name}: the target is not met within the bounds of the search, whose inverse is recorded"
+    return f"{name}: the search ended before its standard error was within the tolerance"

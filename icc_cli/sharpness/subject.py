@@ -1,0 +1,130 @@
+"""A network and its images, as the perturbations need them."""
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from icc_cli.data import Split
+
+STATISTICS = 128
+"""Images whose mean and variance batch norm takes, in batch-statistics mode, at the most."""
+SHARE = 0.1
+"""Share of the images that one draw of the reference search meets."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network in float32 with dropout off, the weights that are perturbed, and the images.
+
+    `weights` are leaf tensors by name, one for each tensor of parameters, shared ones once, frozen ones like any
+    other; `fixed` holds the other parameters and the buffers. `images` is (N, H, W, C) uint8 and `labels` (N,)
+    int64, on the device.
+    """
+
+    network: nn.Module
+    weights: dict[str, Tensor]
+    fixed: dict[str, Tensor]
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    std: Tensor
+    batch_statistics: bool
+    batch_size: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def share(self) -> int:
+        """Images of one draw of the reference search: a tenth, in batch-statistics mode no fewer than 128."""
+        least = min(STATISTICS, len(self)) if self.batch_statistics else 1
+        return max(round(SHARE * len(self)), least)
+
+    @property
+    def statistics_batch(self) -> int:
+        """Images in a batch of the batch-statistics mode, so that `share` is cut into equal parts."""
+        return -(-self.share // math.ceil(self.share / STATISTICS))
+
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W) float32 of `rows` (B,)."""
+        return ((self.images[rows].permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std).contiguous()
+
+    def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Logits (B, classes) with `weights` in the place of the network's own, which stay as they are."""
+        outputs = functional_call(self.network, {**self.fixed, **weights}, (inputs,))
+        result: Tensor = outputs[0] if isinstance(outputs, tuple | list) else outputs
+        return result
+
+    def correct(self, weights: Mapping[str, Tensor], rows: Tensor) -> int:
+        """How many of `rows` (B,) are classified right, taken in batches."""
+        parts = -(-len(rows) // (self.statistics_batch if self.batch_statistics else self.batch_size))
+        with torch.no_grad():
+            return int(
+                sum(
+                    right(self.logits(weights, self.inputs(part)), self.labels[part]).sum()
+                    for part in torch.tensor_split(rows, max(parts, 1))
+                )
+            )
+
+    def accuracy(self) -> float:
+        """Accuracy without perturbation over all images (in random order where batches have a part in it)."""
+        rows = torch.arange(len(self), device=self.labels.device)
+        if self.batch_statistics:
+            rows = torch.randperm(len(self), generator=torch.Generator().manual_seed(0)).to(rows.device)
+        return self.correct(self.weights, rows) / len(self)
+
+
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Where (..., B) the largest of `logits` (..., B, classes) is the label's; NaN and infinity are never right."""
+    return (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
+
+
+def make_subject(
+    network: nn.Module,
+    split: Split,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: torch.device,
+    *,
+    kernels_only: bool,
+    batch_statistics: bool,
+    batch_size: int,
+    max_samples: int | None = None,
+    seed: int = 0,
+) -> Subject:
+    """The subject of one measure; `network` stays as it is, since a copy is taken.
+
+    `kernels_only` perturbs weights of more than one dimension alone. With `batch_statistics`, batch norm layers
+    use the mean and variance of each batch; the copy has no running ones, so that nothing could change them.
+    `max_samples` takes so many images at random, the same for every network of a seed.
+    """
+    network = copy.deepcopy(network).to(device).float().eval().requires_grad_(False)
+    if batch_statistics:
+        for module in network.modules():
+            if isinstance(module, _BatchNorm):
+                module.running_mean = module.running_var = None
+                module.track_running_stats = False
+    parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
+    chosen = {name for name, tensor in parameters.items() if tensor.dim() > 1 or not kernels_only}
+    rows = np.arange(len(split))
+    if max_samples is not None and max_samples < len(rows):
+        rows = np.sort(np.random.default_rng(seed).choice(len(rows), max_samples, replace=False))
+    images = np.ascontiguousarray(split.images[rows])
+    return Subject(
+        network,
+        {name: parameters[name] for name in parameters if name in chosen},
+        {name: tensor for name, tensor in parameters.items() if name not in chosen} | dict(network.named_buffers()),
+        torch.from_numpy(images).to(device),
+        torch.from_numpy(split.labels[rows].astype(np.int64)).to(device),
+        torch.tensor(mean, device=device).view(-1, 1, 1),
+        torch.tensor(std, device=device).view(-1, 1, 1),
+        batch_statistics,
+        batch_size,
+    )

@@ -64,6 +64,9 @@ def sharpness(
     max_samples: Annotated[
         int | None, typer.Option(min=1, help="Use so many training images, drawn at random.", show_default=False)
     ] = None,
+    ascent_steps: Annotated[
+        int, typer.Option(min=5, help="Steps of gradient ascent in 1/alpha' (the authors': 250).")
+    ] = 250,
     seed: Annotated[int, typer.Option(help="Of all random numbers; each checkpoint's own derive from it.")] = 0,
     model: options.ModelSpec = None,
     model_arg: options.ModelArg = None,
@@ -94,7 +97,14 @@ def sharpness(
 
     report = Reporter(quiet)
     settings = Settings(
-        _target(target), method.value, _modes(mode), kernels_only, bn.value if bn else None, tolerance, seed
+        _target(target),
+        method.value,
+        _modes(mode),
+        kernels_only,
+        bn.value if bn else None,
+        tolerance,
+        seed,
+        ascent_steps,
     )
     form = chosen(format)
     if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
@@ -166,6 +176,7 @@ def _head(
         "batch_norm": settings.bn or "default",
         "samples": min(max_samples or len(dataset.train), len(dataset.train)),
         "tolerance": settings.tolerance if settings.method == "sequential" else None,
+        "ascent_steps": settings.ascent_steps,
         "seed": settings.seed,
     }
     return {**head, "content_key": content_key(head=head, settings=asdict(settings))}

@@ -14,7 +14,8 @@ from icc_cli.sharpness.subject import Subject, right
 
 UPPER = 0.25
 EPOCHS = 5
-STEPS = 50
+STEPS = 250
+ROUGH_STEPS = 25
 BATCH = 128
 LEARNING_RATE = 1.0
 DECAY = 0.1
@@ -24,6 +25,7 @@ GIVE_UP = 0.7
 """An ascent ends after the epoch that brings accuracy under this."""
 GRADIENT_PASSES = 3
 """A forward pass with its gradient costs about as much as so many forward passes."""
+CHECK = 5
 WINDOW = 10
 SURE = 4.0
 TEST_IMAGES = 2048
@@ -32,8 +34,8 @@ TEST_IMAGES = 2048
 class Ascents:
     """Each draw is one ascent, its batches in a random order of its own (see `Sampler`).
 
-    The ascent starts at the trained weights: SGD on the cross-entropy of batches of 128, 5 epochs of 50 steps,
-    learning rate 1 and .1 in the last two epochs, every step followed by clipping to the box.
+    The ascent starts at the trained weights: SGD on the cross-entropy of batches of 128, five epochs (`steps` is
+    their sum, 250), learning rate 1 and .1 in the last two epochs, every step followed by clipping to the box.
 
     With `thorough` (the reference) accuracy is over all images, after every epoch, and an ascent that falls
     under .7 ends. Otherwise an ascent ends as soon as its last ten batches are under the target by four standard
@@ -43,18 +45,24 @@ class Ascents:
     upper = UPPER
     block = 1
 
-    def __init__(self, subject: Subject, seed: str, thorough: bool = False) -> None:
+    def __init__(self, subject: Subject, seed: str, steps: int = STEPS, thorough: bool = False) -> None:
         self._subject = subject
         self._seed = seed
+        self._steps = steps
         self._thorough = thorough
         self.images = len(subject) if thorough else min(TEST_IMAGES, len(subject))
         self.passes = 0
 
     def accuracies(self, magnitude: float, draws: Sequence[int], target: float) -> NDArray[np.float64]:
         """Accuracies (draws,) after ascent in the box of `magnitude`."""
-        return np.array([self._ascend(magnitude, draw, target) for draw in draws])
+        return np.array([self._ascend(magnitude, draw, target, self._steps) for draw in draws])
 
-    def _ascend(self, magnitude: float, draw: int, target: float) -> float:
+    def rough(self, magnitude: float, draws: Sequence[int], target: float) -> NDArray[np.float64]:
+        """Accuracies (draws,) after the first 25 steps: nearly all of the ascent happens in them."""
+        steps = min(ROUGH_STEPS, self._steps)
+        return np.array([self._ascend(magnitude, draw, target, steps) for draw in draws])
+
+    def _ascend(self, magnitude: float, draw: int, target: float, steps: int) -> float:
         subject = self._subject
         random = generator(self._seed, draw, subject.labels.device)
         batches = _batches(len(subject), random)
@@ -65,25 +73,25 @@ class Ascents:
         current = [weight.clone().requires_grad_() for weight in subject.weights.values()]
         seen: list[tuple[Tensor, int]] = []
         accuracy = math.nan
-        for epoch in range(EPOCHS):
-            rate = LEARNING_RATE * (DECAY if epoch >= DECAY_EPOCH else 1.0)
-            for step in range(STEPS):
-                rows = next(batches)
-                logits = subject.logits(dict(zip(names, current, strict=True)), subject.inputs(rows))
-                gradients = torch.autograd.grad(F.cross_entropy(logits, subject.labels[rows]), current)
-                self.passes += GRADIENT_PASSES * len(rows)
-                seen.append((right(logits.detach(), subject.labels[rows]).sum(), len(rows)))
-                with torch.no_grad():
-                    for weight, gradient, low, high in zip(current, gradients, lower, upper, strict=True):
-                        weight.add_(gradient, alpha=rate).clamp_(low, high)
-                if not self._thorough and (step + 1) % WINDOW == 0:
-                    recent = _surely_under(seen[-WINDOW:], target)
-                    if recent is not None:
-                        return recent
-            if self._thorough or epoch == EPOCHS - 1:
+        for step in range(steps):
+            rate = LEARNING_RATE * (DECAY if step * EPOCHS >= DECAY_EPOCH * self._steps else 1.0)
+            rows = next(batches)
+            logits = subject.logits(dict(zip(names, current, strict=True)), subject.inputs(rows))
+            gradients = torch.autograd.grad(F.cross_entropy(logits, subject.labels[rows]), current)
+            self.passes += GRADIENT_PASSES * len(rows)
+            seen.append((right(logits.detach(), subject.labels[rows]).sum(), len(rows)))
+            with torch.no_grad():
+                for weight, gradient, low, high in zip(current, gradients, lower, upper, strict=True):
+                    weight.add_(gradient, alpha=rate).clamp_(low, high)
+            done = step + 1
+            if not self._thorough and done % CHECK == 0:
+                recent = _surely_under(seen[-min(WINDOW, done - 1) :], target)
+                if recent is not None:
+                    return recent
+            if done == steps or (self._thorough and done * EPOCHS % steps < EPOCHS):
                 accuracy = self._accuracy(dict(zip(names, (w.detach() for w in current), strict=True)), random)
-            if self._thorough and accuracy < GIVE_UP:
-                break
+                if self._thorough and accuracy < GIVE_UP:
+                    break
         return accuracy
 
     def _accuracy(self, weights: dict[str, Tensor], random: torch.Generator) -> float:

@@ -1,6 +1,6 @@
 """What is asked of a search for the largest magnitude, and what it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +45,8 @@ class Settings:
     tolerance: float = 0.05
     """The sequential search stops at this standard error of 1/m, as a share of 1/m."""
     seed: int = 0
+    ascent_steps: int = 250
+    """Steps of one ascent; the learning rate falls after three fifths of them."""
 
 
 @dataclass(frozen=True)
@@ -82,5 +84,6 @@ class Sampler(Protocol):
         """
         ...
 
-
-Search = Callable[[Sampler, float], Estimate]
+    def rough(self, magnitude: float, draws: Sequence[int], target: float) -> NDArray[np.float64]:
+        """The same where a guess will do: may be cheaper, and a little too high."""
+        ...

@@ -47,6 +47,8 @@ class RandomDraws:
             found += self._together(magnitude, draws[start : start + self._at_once])
         return np.array(found)
 
+    rough = accuracies
+
     def _together(self, magnitude: float, draws: Sequence[int]) -> list[float]:
         drawn = [self._draw(magnitude, draw) for draw in draws]
         if len(drawn) > 1:

@@ -46,7 +46,7 @@ def _bracket(sampler: Sampler, target: float, blocks: int) -> float | None:
         values: list[float] = []
         for block in range(blocks):
             draws = range(block * sampler.block, (block + 1) * sampler.block)
-            values += sampler.accuracies(magnitude, draws, target).tolist()
+            values += sampler.rough(magnitude, draws, target).tolist()
             difference = float(np.mean(values)) - target
             error = max(float(np.std(values)), _binomial(target, sampler.images)) / math.sqrt(len(values))
             if abs(difference) > SURE * error:

@@ -97,10 +97,12 @@ def _estimate(subject: Subject, mode: str, settings: Settings, seed: str, clean:
     if settings.method == "reference":
         if mode == "random":
             return reference.bisect(RandomDraws(subject, seed, subject.share), target, REFERENCE_DRAWS)
-        return reference.bisect(Ascents(subject, seed, thorough=True), target, 1)
+        return reference.bisect(Ascents(subject, seed, settings.ascent_steps, thorough=True), target, 1)
     if mode == "random":
         return sequential.search(RandomDraws(subject, seed), target, settings.tolerance)
-    return sequential.search(Ascents(subject, seed), target, settings.tolerance, blocks=1, most=16)
+    return sequential.search(
+        Ascents(subject, seed, settings.ascent_steps), target, settings.tolerance, blocks=1, most=16
+    )
 
 
 def _check(subject: Subject) -> None:

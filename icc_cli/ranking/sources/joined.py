@@ -13,7 +13,7 @@ from icc_cli.records import Record
 
 # What changes the value of a measure of one checkpoint: the record's fields that name its column when they vary.
 SETTINGS = {"c1": ("k",), "c2": ("layer_k",), "c3": ("k",), "c4": ("layer_k", "convention")}
-SHARPNESS_SETTINGS = ("target", "method", "batch_norm", "samples", "tolerance", "seed")
+SHARPNESS_SETTINGS = ("target", "method", "batch_norm", "samples", "tolerance", "ascent_steps", "seed")
 SAME = 1e-6
 
 Variant = tuple[tuple[str, Any], ...]

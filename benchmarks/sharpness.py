@@ -1,0 +1,115 @@
+"""The default search of `icc sharpness` against the authors' bisection, on really trained networks, in one run.
+
+    icc train --preset smoke --data digits --per-class 80 --epochs 12 -o big/
+    python benchmarks/sharpness.py big/ [--networks 12] [--seeds 4] [--mode random|worst] [--ascent-steps 250]
+
+Both searches run on every network with every seed. For each network: the mean of 1/m and its standard error by either,
+and the difference in standard errors of the difference. Then, for each measure: the share of networks within two
+standard errors, Kendall's tau of the two orders, sample passes, and the ratio of sample passes at equal error,
+passes x variance of log(1/m) over the seeds, pooled over the networks.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import kendalltau
+
+from icc_cli.checkpoints import load_into, read
+from icc_cli.data import DataSource, load
+from icc_cli.models.spec import ModelSpec, build
+from icc_cli.sharpness import Estimate, Settings, sharpness
+
+METHODS = ("reference", "sequential")
+
+
+def estimates(path: Path, settings: Settings, seeds: int) -> tuple[dict[str, list[Estimate]], float]:
+    """Estimates of each measure, one a seed, of the checkpoint, and the seconds they took."""
+    checkpoint = read(path, None, False)
+    data = load(DataSource(checkpoint.data["spec"], per_class=checkpoint.data["per_class"]))
+    network = build(ModelSpec(checkpoint.model["spec"], checkpoint.model["args"]))
+    load_into(network, checkpoint, "")
+    found: dict[str, list[Estimate]] = {}
+    start = time.perf_counter()
+    for seed in range(seeds):
+        result = sharpness(network, data.train, data.mean, data.std, torch.device("cpu"), settings, f"{seed}")
+        for name, estimate in result.estimates.items():
+            found.setdefault(name, []).append(estimate)
+    return found, time.perf_counter() - start
+
+
+def main() -> None:
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("checkpoints", type=Path)
+    cli.add_argument("--networks", type=int, default=12)
+    cli.add_argument("--seeds", type=int, default=4)
+    cli.add_argument("--mode", default="random")
+    cli.add_argument("--ascent-steps", type=int, default=250)
+    args = cli.parse_args()
+    torch.set_num_threads(1)
+    files = sorted(args.checkpoints.glob("*.pt"))
+    files = [files[round(i * len(files) / args.networks)] for i in range(args.networks)]
+    rows: dict[str, dict[str, list[list[Estimate]]]] = {}
+    seconds = dict.fromkeys(METHODS, 0.0)
+    for path in files:
+        for method in METHODS:
+            settings = Settings(method=method, modes=(args.mode,), ascent_steps=args.ascent_steps)
+            found, spent = estimates(path, settings, args.seeds)
+            seconds[method] += spent
+            for name, values in found.items():
+                rows.setdefault(name, {}).setdefault(method, []).append(values)
+                if method == METHODS[-1]:
+                    print(f"{name:18} {compared(*(rows[name][m][-1] for m in METHODS))}  {path.stem}", flush=True)
+    for name, by_method in rows.items():
+        print(f"\n{name}: {len(files)} networks, {args.seeds} seeds")
+        summary(by_method)
+    print("\nseconds: " + ", ".join(f"{method} {spent:.0f}" for method, spent in seconds.items()))
+
+
+def inverses(values: list[Estimate]) -> np.ndarray:
+    return np.array([np.nan if value.inverse is None else value.inverse for value in values])
+
+
+def compared(reference: list[Estimate], ours: list[Estimate]) -> str:
+    outcomes = {value.outcome for value in (*reference, *ours)}
+    if outcomes != {"converged"}:
+        return f"{', '.join(sorted(outcomes))}: {inverses(reference)} {inverses(ours)}"
+    texts = [
+        f"{inverses(v).mean():9.4f} +- {inverses(v).std(ddof=1) / len(v) ** 0.5:7.4f} {sum(e.passes for e in v) / len(v):9.0f}"
+        for v in (reference, ours)
+    ]
+    return "   ".join(texts) + f"   {difference(reference, ours):5.2f}"
+
+
+def difference(reference: list[Estimate], ours: list[Estimate]) -> float:
+    """Difference of the means in its standard errors: of the reference's from its spread, of ours as it states it."""
+    x, y = inverses(reference), inverses(ours)
+    stated = np.mean([value.standard_error**2 for value in ours]) / len(y)
+    return float((y.mean() - x.mean()) / np.sqrt(x.var(ddof=1) / len(x) + stated))
+
+
+def summary(by_method: dict[str, list[list[Estimate]]]) -> None:
+    pairs = list(zip(*(by_method[m] for m in METHODS), strict=True))
+    kept = [pair for pair in pairs if {v.outcome for values in pair for v in values} == {"converged"}]
+    z = np.array([difference(*pair) for pair in kept])
+    print(
+        f"  converged in both: {len(kept)}; within two standard errors: {(np.abs(z) <= 2).sum()}; mean z {z.mean():.2f}"
+    )
+    means = [[inverses(pair[i]).mean() for pair in kept] for i in range(2)]
+    print(f"  Kendall's tau of the two orders: {kendalltau(*means).statistic:.3f}")
+    passes = [np.mean([v.passes for pair in kept for v in pair[i]]) for i in range(2)]
+    variances = [np.mean([np.log(inverses(pair[i])).var(ddof=1) for pair in kept]) for i in range(2)]
+    stated = np.mean([(v.standard_error / v.inverse) ** 2 for pair in kept for v in pair[1]])
+    for name, spent, variance in zip(METHODS, passes, variances, strict=True):
+        print(f"  {name:10} {spent:9.0f} sample passes, relative error {variance**0.5:.4f}")
+    print(f"  stated relative error of the default {stated**0.5:.4f}")
+    print(
+        f"  ratio of sample passes: {passes[0] / passes[1]:.1f} as run, "
+        f"{passes[0] * variances[0] / (passes[1] * variances[1]):.1f} at equal error"
+    )
+
+
+if __name__ == "__main__":
+    main()

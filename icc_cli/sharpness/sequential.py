@@ -14,6 +14,8 @@ from icc_cli.sharpness.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, SMAL
 
 SURE = 2.5
 """Standard errors between a mean and the target from which on the side is taken for certain."""
+SPREAD = 0.04
+"""Accuracies of one magnitude are taken to vary by so much, until there are draws enough to tell."""
 FIRST_STEP = 8.0
 CLOSE = 1.7
 FRESH = 1_000_000
@@ -23,14 +25,14 @@ NORMAL = 1.96
 
 
 def search(
-    sampler: Sampler, target: float, tolerance: float, blocks: int = 4, least: int = 2, most: int = 64
+    sampler: Sampler, target: float, tolerance: float, draws: int = 4, least: int = 1, most: int = 512
 ) -> Estimate:
     """The magnitude at which mean accuracy crosses `target`, to a relative standard error of `tolerance`.
 
-    `blocks` of draws decide a side of the bracket at the most; each of the two levels at the crossing is given
+    So many `draws` at the most decide a side of the bracket; each of the two levels at the crossing is given
     `least` to `most` blocks.
     """
-    centre = _bracket(sampler, target, blocks)
+    centre = _bracket(sampler, target, draws)
     if centre is None:
         return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
     if centre <= SMALLEST:
@@ -38,18 +40,17 @@ def search(
     return _refine(sampler, target, centre, tolerance, least * sampler.block, most * sampler.block)
 
 
-def _bracket(sampler: Sampler, target: float, blocks: int) -> float | None:
+def _bracket(sampler: Sampler, target: float, draws: int) -> float | None:
     """A magnitude near the crossing; None when accuracy is over the target at the upper end."""
 
     def excess(magnitude: float) -> float:
         """Mean accuracy less the target, as soon as its sign is certain; 0 when it stays open."""
         values: list[float] = []
-        for block in range(blocks):
-            draws = range(block * sampler.block, (block + 1) * sampler.block)
-            values += sampler.rough(magnitude, draws, target).tolist()
+        for draw in range(draws):
+            values += sampler.rough(magnitude, [draw], target).tolist()
             difference = float(np.mean(values)) - target
-            error = max(float(np.std(values)), _binomial(target, sampler.images)) / math.sqrt(len(values))
-            if abs(difference) > SURE * error:
+            spread = max(float(np.std(values)), _binomial(target, sampler.images), SPREAD)
+            if abs(difference) > SURE * spread / math.sqrt(len(values)):
                 return difference
         return 0.0
 

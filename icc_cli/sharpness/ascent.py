@@ -105,7 +105,7 @@ def _batches(count: int, random: torch.Generator) -> Iterator[Tensor]:
     size = min(BATCH, count)
     while True:
         order = torch.randperm(count, generator=random, device=random.device)
-        yield from order[: count - count % size].split(size)
+        yield from torch.tensor_split(order[: count - count % size], count // size)
 
 
 def _surely_under(seen: Sequence[tuple[Tensor, int]], target: float) -> float | None:

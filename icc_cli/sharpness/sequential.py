@@ -133,7 +133,7 @@ def _refine(sampler: Sampler, target: float, centre: float, tolerance: float, le
             if len(low.values) < least:
                 continue
             found = crossing(np.array(low.values), np.array(high.values), target, sampler.images, half)
-            if not found.falls or abs(found.position) > 2:
+            if not found.falls or abs(found.position) > 1.25:
                 break
             magnitude = centre * math.exp(half * found.position)
             accuracy = (

@@ -6,8 +6,9 @@
 Both searches run on every network with every seed. For each network: the mean of 1/m and its standard error by either,
 and the difference in standard errors of the difference. Then, for each measure: the share of networks within two
 standard errors, Kendall's tau of the two orders, sample passes, and the ratio of sample passes at equal error,
-passes x mean square of log(1/m) less that of a precise run of the default (1.5 %, another seed), over seeds and networks.
-The spread over the seeds would not do: bisection often stops at one point of its grid whatever the seed.
+passes x mean square of log(1/m) less that of a precise run of the default (1.5 %,
+another seed), over seeds and networks. The spread over the seeds would not do:
+bisection often stops at one point of its grid whatever the seed.
 """
 
 import argparse

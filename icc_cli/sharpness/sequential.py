@@ -22,10 +22,15 @@ FRESH = 1_000_000
 """Draws from this number on are used once; those before it are common to all magnitudes of the bracket."""
 ATTEMPTS = 8
 NORMAL = 1.96
+FAR = 1.5
+"""Half distances of the levels from their centre; a crossing farther off is looked for from there."""
+FALLS = 5.0
+"""Standard errors by which accuracy has to fall between the levels. With fewer the slope is unsure, and a search
+that stops when its error looks small would stop where the slope looks steep."""
 
 
 def search(
-    sampler: Sampler, target: float, tolerance: float, draws: int = 4, least: int = 1, most: int = 512
+    sampler: Sampler, target: float, tolerance: float, draws: int = 4, least: int = 2, most: int = 512
 ) -> Estimate:
     """The magnitude at which mean accuracy crosses `target`, to a relative standard error of `tolerance`.
 
@@ -88,11 +93,12 @@ class _Level:
 @dataclass(frozen=True)
 class Crossing:
     """Where accuracy crosses the target: `position` in units of the half distance of the levels from their centre,
-    the standard error of the magnitude's logarithm, and whether accuracy surely falls from one level to the other."""
+    the standard error of the magnitude's logarithm, and by how many standard errors the logit of accuracy falls between
+    the levels."""
 
     position: float
     error: float
-    falls: bool
+    falls: float
 
 
 def crossing(low: NDArray[np.float64], high: NDArray[np.float64], target: float, images: int, half: float) -> Crossing:
@@ -111,19 +117,19 @@ def crossing(low: NDArray[np.float64], high: NDArray[np.float64], target: float,
     ]
     drop = float(logit(means[0]) - logit(means[1]))
     if drop <= 0:
-        return Crossing(math.copysign(math.inf, np.mean(means) - target), math.inf, False)
+        return Crossing(math.copysign(math.inf, np.mean(means) - target), math.inf, 0.0)
     position = float((logit(means[0]) + logit(means[1])) / 2 - logit(target)) / (drop / 2)
     weights = (1 - position) / 2, (1 + position) / 2
     slope = drop / (2 * half)
     error = math.sqrt(weights[0] ** 2 * variances[0] + weights[1] ** 2 * variances[1]) / slope
     widened = error * float(student.ppf(0.975, 2 * n - 2)) / NORMAL
-    return Crossing(position, widened, drop > 2 * math.sqrt(sum(variances)))
+    return Crossing(position, widened, drop / math.sqrt(sum(variances)))
 
 
 def _refine(sampler: Sampler, target: float, centre: float, tolerance: float, least: int, most: int) -> Estimate:
     """Fresh draws at two magnitudes on both sides of `centre`, until the crossing between them is sure enough."""
     fresh = count(FRESH)
-    half = min(max(2.4 * tolerance, 0.03), 0.15)
+    half = min(max(4 * tolerance, 0.03), 0.2)
     best = Estimate(NOT_CONVERGED, 1 / centre, None, None, sampler.passes, 0)
     for _ in range(ATTEMPTS):
         low, high = _Level(centre * math.exp(-half)), _Level(centre * math.exp(half))
@@ -133,13 +139,13 @@ def _refine(sampler: Sampler, target: float, centre: float, tolerance: float, le
             if len(low.values) < least:
                 continue
             found = crossing(np.array(low.values), np.array(high.values), target, sampler.images, half)
-            if not found.falls or abs(found.position) > 1.25:
+            if abs(found.position) > FAR:
                 break
             magnitude = centre * math.exp(half * found.position)
             accuracy = (
                 float(np.mean(low.values) * (1 - found.position) + np.mean(high.values) * (1 + found.position)) / 2
             )
-            outcome = CONVERGED if found.error <= tolerance else NOT_CONVERGED
+            outcome = CONVERGED if found.error <= tolerance and found.falls >= FALLS else NOT_CONVERGED
             best = Estimate(
                 outcome, 1 / magnitude, found.error / magnitude, accuracy, sampler.passes, 2 * len(low.values)
             )
@@ -149,7 +155,7 @@ def _refine(sampler: Sampler, target: float, centre: float, tolerance: float, le
                 return best
         else:
             return best
-        if not found.falls:
+        if found.falls < FALLS:
             half *= 1.6
         if math.isfinite(found.position):
             centre = min(centre * math.exp(half * max(-4.0, min(4.0, found.position))), sampler.upper)

@@ -19,7 +19,7 @@ def linear(images=400, pixels=16, one_class=False, seed=0):
     network = nn.Sequential(nn.Flatten(), nn.Linear(pixels, 2, bias=False))
     weights = random.normal(0, 0.3, (2, pixels))
     if one_class:
-        weights[0] = weights[1] + np.abs(random.normal(0.1, 0.05, pixels))
+        weights[0] = weights[1] + np.abs(random.normal(0.04, 0.03, pixels))
     network[1].weight.data = torch.tensor(weights, dtype=torch.float32)
     inputs = flat(pictures)
     return network, Split(pictures, (inputs @ weights.T).argmax(1))

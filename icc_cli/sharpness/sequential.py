@@ -30,7 +30,13 @@ that stops when its error looks small would stop where the slope looks steep."""
 
 
 def search(
-    sampler: Sampler, target: float, tolerance: float, draws: int = 4, least: int = 2, most: int = 512
+    sampler: Sampler,
+    target: float,
+    tolerance: float,
+    draws: int = 4,
+    least: int = 2,
+    most: int = 512,
+    widest: float = 0.2,
 ) -> Estimate:
     """The magnitude at which mean accuracy crosses `target`, to a relative standard error of `tolerance`.
 
@@ -42,7 +48,7 @@ def search(
         return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
     if centre <= SMALLEST:
         return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
-    return _refine(sampler, target, centre, tolerance, least * sampler.block, most * sampler.block)
+    return _refine(sampler, target, centre, tolerance, least * sampler.block, most * sampler.block, widest)
 
 
 def _bracket(sampler: Sampler, target: float, draws: int) -> float | None:
@@ -126,10 +132,12 @@ def crossing(low: NDArray[np.float64], high: NDArray[np.float64], target: float,
     return Crossing(position, widened, drop / math.sqrt(sum(variances)))
 
 
-def _refine(sampler: Sampler, target: float, centre: float, tolerance: float, least: int, most: int) -> Estimate:
+def _refine(
+    sampler: Sampler, target: float, centre: float, tolerance: float, least: int, most: int, widest: float
+) -> Estimate:
     """Fresh draws at two magnitudes on both sides of `centre`, until the crossing between them is sure enough."""
     fresh = count(FRESH)
-    half = min(max(4 * tolerance, 0.03), 0.2)
+    half = min(max(4 * tolerance, 0.03), widest)
     best = Estimate(NOT_CONVERGED, 1 / centre, None, None, sampler.passes, 0)
     for _ in range(ATTEMPTS):
         low, high = _Level(centre * math.exp(-half)), _Level(centre * math.exp(half))

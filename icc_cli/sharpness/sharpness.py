@@ -101,7 +101,13 @@ def _estimate(subject: Subject, mode: str, settings: Settings, seed: str, clean:
     if mode == "random":
         return sequential.search(RandomDraws(subject, seed), target, settings.tolerance)
     return sequential.search(
-        Ascents(subject, seed, settings.ascent_steps), target, settings.tolerance, draws=1, least=2, most=16
+        Ascents(subject, seed, settings.ascent_steps),
+        target,
+        settings.tolerance,
+        draws=1,
+        least=2,
+        most=16,
+        widest=0.04,
     )
 
 

@@ -61,6 +61,16 @@ PerClass = Annotated[
         rich_help_panel="Data",
     ),
 ]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        min=1,
+        metavar="SIDE",
+        help="Resize the shorter side to this many pixels, and take the centre square.",
+        rich_help_panel="Data",
+    ),
+]
 Mean = Annotated[
     str | None,
     typer.Option("--mean", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),

@@ -40,6 +40,7 @@ def extract(
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
     batch_size: options.BatchSize = 256,
@@ -59,7 +60,7 @@ def extract(
     report = Reporter(quiet)
     outputs = Outputs(output, ".h5")
     how = Extraction(resolve_device(device), batch_size, (), (), store_dtype.value)
-    request = DataRequest(data, root, download, hierarchy, per_class, mean, std)
+    request = DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std)
     shelf = DataShelf()
 
     def work(item: Input) -> None:

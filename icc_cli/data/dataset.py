@@ -43,7 +43,8 @@ class Split:
     def take(self, rows: NDArray[np.int64]) -> "Split":
         """The split of the given rows, in that order."""
         sublabels = None if self.sublabels is None else self.sublabels[rows]
-        return Split(self.images[rows], self.labels[rows], sublabels)
+        select = getattr(self.images, "select", self.images.__getitem__)
+        return Split(select(rows), self.labels[rows], sublabels)
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ class Dataset:
 
     @functools.cached_property
     def digest(self) -> str:
-        """sha256 over the training split's shape, images and labels."""
+        """sha256 over the training split's shape, images (image files: their names and bytes) and labels."""
         digest = hashlib.sha256(repr(tuple(self.train.images.shape)).encode())
-        for start in range(0, len(self.train), DIGEST_ROWS):
-            digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]).tobytes())
+        if fingerprint := getattr(self.train.images, "fingerprint", None):
+            digest.update(fingerprint())
+        else:
+            for start in range(0, len(self.train), DIGEST_ROWS):
+                digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]).tobytes())
         digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").tobytes())
         if self.train.sublabels is not None:
             digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8").tobytes())

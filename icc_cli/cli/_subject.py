@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from icc_cli.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset, DataSource
     from icc_cli.models.spec import ModelSpec
@@ -39,6 +41,16 @@ def model_spec(checkpoint: "Checkpoint", requested: str | None, arguments: list[
             f"If you trust it, say so: --model {spec.spec}, with its arguments as --model-arg.",
         )
     return spec
+
+
+def network(checkpoint: "Checkpoint", spec: "ModelSpec") -> "tuple[ModelSpec, nn.Module]":
+    """The checkpoint's network with its weights, and `spec` with what the weights' shapes settle."""
+    from icc_cli.checkpoints import load_into
+    from icc_cli.models.infer import build_for
+
+    spec, module = build_for(spec, checkpoint.state)
+    load_into(module, checkpoint, spec.spec)
+    return spec, module
 
 
 @dataclass(frozen=True)

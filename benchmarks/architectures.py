@@ -127,11 +127,14 @@ class Interpreter(fx.Interpreter):
 
     def run_node(self, node: fx.Node) -> Any:
         args, kwargs = self.fetch_args_kwargs_from_env(node)
-        if node.op == "call_module" and activation_of(self.fetch_attr(str(node.target))) in self.names:
-            self.found.append(args[0].clone())
-        elif node.op == "call_function" and name_of(node.target, args, kwargs) in self.names:  # type: ignore[arg-type]
-            self.found.append(args[0].clone())
-        elif node.op == "call_method" and name_of(getattr(Tensor, str(node.target)), args, kwargs) in self.names:
+        target: Any = node.target
+        if node.op == "call_module":
+            name = activation_of(self.fetch_attr(target))
+        elif node.op in ("call_function", "call_method"):
+            name = name_of(getattr(Tensor, target) if node.op == "call_method" else target, args, kwargs)
+        else:
+            name = None
+        if name in self.names:
             self.found.append(args[0].clone())
         return super().run_node(node)
 

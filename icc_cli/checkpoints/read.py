@@ -6,7 +6,6 @@ import hashlib
 import pathlib
 import pickle
 import re
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,13 +146,12 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
         names = []
     if not names:
         names = re.findall(r"GLOBAL (\S+)", str(error))
-    if not names and not zipfile.is_zipfile(path):
+    if not names:
         return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", "Copy or save it again.")
     return CheckpointError(
         f"{path} holds Python objects that could run code when read, and is refused.",
-        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle."
-        + (" It names:" if names else ""),
-        names or [_reason(error)],
+        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle. It names:",
+        names,
     )
 
 

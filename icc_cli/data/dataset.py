@@ -93,10 +93,11 @@ class Dataset:
 
     def first_per_class(self, count: int) -> "Dataset":
         """Keep the first `count` training samples of each finest label; the test split stays whole."""
-        finest = self.train.labels if self.train.sublabels is None else self.train.sublabels
+        labels = [self.train.labels] if self.train.sublabels is None else [self.train.labels, self.train.sublabels]
+        _, finest = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
         rank = np.empty(len(finest), np.int64)
-        for value in np.unique(finest):
-            rows = np.flatnonzero(finest == value)
+        for value in range(int(finest.max()) + 1):
+            rows = np.flatnonzero(finest.ravel() == value)
             rank[rows] = np.arange(len(rows))
         described = {**self.described, "per_class": count}
         return replace(self, train=self.train.take(np.flatnonzero(rank < count)), described=described)

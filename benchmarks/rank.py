@@ -20,7 +20,7 @@ import numpy as np
 
 from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.groups import axes_of
-from icc_cli.ranking.kendall import agreement, axis_values
+from icc_cli.ranking.sums import axis_sums
 from icc_cli.ranking.table import ModelTable
 
 LEVELS = (2, 2, 2, 2, 5, 5, 5, 5)

@@ -113,7 +113,16 @@ def number(value: Value, where: str) -> float:
 def codes(values: Sequence[Value]) -> Indices:
     """(M,) integers, equal where the values compare equal, numbered in order of appearance."""
     seen: dict[Value, int] = {}
-    return np.array([seen.setdefault(canonical(value), len(seen)) for value in values], dtype=np.intp)
+    written: dict[Value, int] = {}
+    numbered = np.empty(len(values), dtype=np.intp)
+    for i, value in enumerate(values):
+        # 1, 1.0 and True are one key of a dictionary, and so are two structures never.
+        key = (type(value), value if isinstance(value, str | int | float) else i)
+        code = written.get(key)
+        if code is None:
+            code = written[key] = seen.setdefault(canonical(value), len(seen))
+        numbered[i] = code
+    return numbered
 
 
 def average_seeds(table: ModelTable) -> tuple[ModelTable, int]:

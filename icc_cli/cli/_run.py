@@ -100,11 +100,12 @@ def _expand_path(path: Path, suffixes: tuple[str, ...]) -> Iterator[Input]:
     if not path.is_dir():
         yield Input(path, Path(path.name))
         return
-    names = sorted(
-        name
-        for name in (file.relative_to(path) for file in path.rglob("*") if file.suffix in suffixes)
-        if not any(part.startswith(".") for part in name.parts)
-    )
+    names: list[Path] = []
+    for folder, inner, files in os.walk(path):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        kept = [name for name in files if name.endswith(suffixes) and not name.startswith(".")]
+        names += [Path(os.path.relpath(folder, path), name) for name in kept]
+    names.sort()
     if not names:
         raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.")
     for name in names:

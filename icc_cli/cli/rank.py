@@ -134,7 +134,8 @@ def rank(
     for line in told:
         report.note(line)
     directions = [expected(name, target, chosen) for name in names]
-    values = models.values[:, [models.columns.index(name) for name in names]] * directions
+    values = models.values[:, [models.columns.index(name) for name in names]]
+    values *= directions
     subject = Subject(models, target, names, directions, values, axes_of(models))
     if score is Score.kendall:
         rows, title, notes = kendall_rows(subject, kendall)

@@ -15,7 +15,7 @@ import numpy as np
 
 from icc_cli.ranking.kendall import Convention
 from icc_cli.ranking.ranks import Integers, Ranks, narrowest, pairs_within, ranked
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.table import Floats, Indices, renumbered
 
 CELLS_AT_ONCE = 1 << 18
 LARGEST_BUCKET = 256
@@ -58,8 +58,7 @@ def overall_of_ranks(ranks: Ranks, target: Floats, convention: Convention = "pap
     count = np.full(len(balance), pairs)
     if convention == "reference":
         for k in np.flatnonzero(ranks.tied).tolist():
-            joint = np.unique(level * models + ranks.rank[k], return_inverse=True)[1]
-            count[k] -= pairs_within(joint)
+            count[k] -= pairs_within(renumbered(level * models + ranks.rank[k]))
     with np.errstate(invalid="ignore"):
         tau: Floats = np.where(count > 0, balance / count, np.nan)
     return tau

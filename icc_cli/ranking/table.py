@@ -69,8 +69,8 @@ class ModelTable:
 
 
 def with_gap(table: ModelTable) -> ModelTable:
-    """The table with `generalization_gap`, train minus test accuracy, where it has no such column of its own."""
-    if GAP in table.columns:
+    """The table with `generalization_gap`, train minus test accuracy, where it has both and no such column."""
+    if GAP in table.columns or not {TRAIN, TEST} <= set(table.columns):
         return table
     return table.with_column(GAP, table.column(TRAIN) - table.column(TEST))
 
@@ -149,5 +149,17 @@ def joint_codes(parts: Sequence[Indices], models: int) -> Indices:
     """(M,) integers, equal for the models that agree on every part."""
     joint = np.zeros(models, dtype=np.intp)
     for part in parts:
-        joint = np.unique(joint * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
+        joint = renumbered(joint * (part.max(initial=0) + 1) + part)
     return joint
+
+
+def renumbered(code: Indices) -> Indices:
+    """(M,) integers from 0 without gaps in the order of `code`, equal where it is equal.
+
+    numpy.unique does the same, and imports numpy.ma, which a command that starts at once cannot afford.
+    """
+    order = np.argsort(code, kind="stable")
+    ascending = code[order]
+    number = np.empty(len(code), dtype=np.intp)
+    number[order] = np.cumsum(np.concatenate([[False], ascending[1:] != ascending[:-1]])[: len(code)])
+    return number

@@ -37,9 +37,7 @@ def axis_sums(values: Floats, target: Floats, axes: Sequence[Axis], convention: 
     beside the result.
     """
     shape = (len(axes), values.shape[1])
-    sums = Sums(
-        np.full(shape, np.nan), *(np.zeros(shape, dtype=np.int64) for _ in range(3)), np.full(shape[1], np.nan)
-    )
+    sums = Sums(np.full(shape, np.nan), *(np.zeros(shape, dtype=np.int64) for _ in range(3)), np.full(shape[1], np.nan))
     by_target = np.argsort(target, kind="stable")
     place = np.empty_like(by_target)
     place[by_target] = np.arange(len(target))
@@ -59,9 +57,7 @@ def axis_sums(values: Floats, target: Floats, axes: Sequence[Axis], convention: 
     return sums
 
 
-def _add_ranked(
-    sums: Sums, ranks: Ranks, goal: Floats, blocks: Sequence[Sequence[Indices]], columns: Indices
-) -> None:
+def _add_ranked(sums: Sums, ranks: Ranks, goal: Floats, blocks: Sequence[Sequence[Indices]], columns: Indices) -> None:
     """Fill in `columns` from their ranks, the models in the order of the target."""
     sums.tau[columns] = overall_of_ranks(ranks, goal)
     tied = bool(ranks.tied.any())

@@ -228,7 +228,7 @@ USE = ("--hparams", "lr", "--target", "acc", "--measures", "m")
         (TABLE, (*USE[:4], "--measures", "nope"), 2, "no column 'nope'"),
         (TABLE, USE[2:], 2, "no hyperparameter"),
         (TABLE, (*USE, "--direction", "m=2"), 2, "--direction"),
-        (TABLE, (*USE, "--score", "pgdl", "--bootstrap", "9"), 2, "--bootstrap"),
+        (TABLE, (*USE, "--score", "pgdl", "--versus", "m"), 2, "--versus"),
         (TABLE.replace("0.6,2", "0.6,two"), USE, 4, "line 3"),
         (TABLE.replace("0.6,2", "0.6"), USE, 4, "3 cells"),
         (TABLE.replace(",acc", ",lr"), USE, 4, "two columns"),
@@ -282,4 +282,4 @@ def test_latex_escapes_what_its_readers_write():
     result = CliRunner().invoke(
         app, ["rank", "-", "--hparams", "lr", "--target", "acc", "--measures", "a*", "--format", "latex"], input=text
     )
-    assert r"a\^{}b\~{}c\textbackslash{}d\_e & 1 & 2 & 1.00 & 1.00 & 1.00 \\" in result.stdout
+    assert r"a\^{}b\~{}c\textbackslash{}d\_e & 1.0 & 1.0 \\" in result.stdout

@@ -54,7 +54,7 @@ def granulated(
     from the same resamples of groups. An axis is held in memory at a time.
     """
     sums = axis_sums(values, target, axes, convention)
-    models = np.sum(~np.isnan(values), axis=0, dtype=np.int64)
+    models: Counts = np.sum(~np.isnan(values), axis=0, dtype=np.int64)
     result = Granulated(sums.psi, sums.groups, sums.pairs, sums.ties, total(sums.psi), sums.tau, models)
     if bootstrap is None:
         return result

@@ -12,13 +12,14 @@ their I over the sum of their H), logarithms to base 2 with 1e-12 inside that of
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from icc_cli.ranking.table import Floats, Indices, joint_codes
 
-Counts = npt.NDArray[np.int64 | np.float64]
+Counts = npt.NDArray[Any]
 
 PAIRS_AT_ONCE = 1 << 21
 SYMBOLS = 3

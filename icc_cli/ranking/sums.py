@@ -37,7 +37,8 @@ def axis_sums(values: Floats, target: Floats, axes: Sequence[Axis], convention: 
     beside the result.
     """
     shape = (len(axes), values.shape[1])
-    sums = Sums(np.full(shape, np.nan), *(np.zeros(shape, dtype=np.int64) for _ in range(3)), np.full(shape[1], np.nan))
+    groups, pairs, ties = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    sums = Sums(np.full(shape, np.nan), groups, pairs, ties, np.full(shape[1], np.nan))
     by_target = np.argsort(target, kind="stable")
     place = np.empty_like(by_target)
     place[by_target] = np.arange(len(target))

@@ -225,7 +225,7 @@ def test_resampled_information_is_that_of_the_repeated_models(score):
 
 
 def test_coverage_of_the_scores_intervals():
-    """Of 95 % intervals over simulated studies, 92 % and more hold the mean over studies; they are wider than need be."""
+    """Of 95 % intervals over simulated studies, 92 % and more hold the mean over studies."""
     held = {"cmi": [], "pgdl": []}
     for score, compute in (("cmi", conditional_information), ("pgdl", pgdl_score)):
         rows = []

@@ -1,9 +1,8 @@
 """How many samples a forward pass can take, and what running out of memory looks like."""
 
-import os
-from pathlib import Path
-
 import torch
+
+from icc_cli.machine import free_memory
 
 LARGEST_BATCH = {"cpu": 256, "cuda": 1024}
 LIVE_MAPS = 6
@@ -23,26 +22,10 @@ def batch_for(elements: int, device: torch.device) -> int:
 
 
 def free_bytes(device: torch.device) -> float:
-    """Memory that is free on `device`; on a CPU also within the limit of the control group."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    free = float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            free = 1024.0 * int(line.split()[1])
-    limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
-    if limit and used and limit[0].isdigit():
-        free = min(free, float(int(limit[0]) - int(used[0])))
-    return max(free, 0.0)
+    """Memory that is free on `device`."""
+    return float(torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory())
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether `error` says that memory ran out, on a GPU or a CPU."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []

@@ -6,6 +6,7 @@ import hashlib
 import pathlib
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,7 +123,8 @@ def _read_torch(path: Path, unsafe_pickle: bool) -> Any:
     try:
         if path.stat().st_size == 0:
             raise CheckpointError(f"{path} is empty.", "Copy or save it again.")
-        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)):
+        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols and the like, which is ours to judge
             return torch.load(path, map_location="cpu", weights_only=not unsafe_pickle)
     except pickle.UnpicklingError as error:
         raise _refusal(path, error) from error

@@ -151,11 +151,12 @@ def _train(
             done: dict[str, int] = {}
 
             def on_epoch(task: "Task", epoch: int, loss: float) -> None:
-                advance(_cost(task) * (epoch - done.get(task.name, 0)) / task.recipe.epochs)
+                amount = _cost(task) * (epoch - done.get(task.name, 0)) / task.recipe.epochs
+                advance(amount, f"{task.name} epoch {epoch}/{task.recipe.epochs}, loss {loss:.3g}")
                 done[task.name] = epoch
 
             for outcome in run_all(left, dataset, device, min(jobs, len(left)), on_epoch):
-                on_epoch(outcome.task, outcome.task.recipe.epochs, 0.0)
+                advance(_cost(outcome.task) * (1 - done.get(outcome.task.name, 0) / outcome.task.recipe.epochs))
                 if outcome.error is not None:
                     report.error(outcome.error)
                     failures += 1

@@ -214,3 +214,32 @@ def test_state_key_may_end_in_a_prefix_of_the_keys(state, tmp_path):
     assert read(path, "state_dict.teacher.net").weights_sha256 != weights_sha256(state)
     with pytest.raises(CheckpointError, match="no entry"):
         read(path, "state_dict.tea")
+
+
+def test_every_form_has_the_same_cache_as_the_bare_state_dict(tmp_path):
+    """Through the command: the content key of `icc extract` is over the weights, not over how they were wrapped."""
+    from typer.testing import CliRunner
+
+    from icc_cli.cache import stored_content_key
+    from icc_cli.cli import app
+
+    torch.manual_seed(0)
+    (tmp_path / "tiny.py").write_text(
+        "from torch import nn\n"
+        "def tiny():\n"
+        "    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))\n"
+    )
+    weights = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)
+    ).state_dict()
+    keys = {}
+    for form in FORMS:
+        folder = tmp_path / form
+        folder.mkdir()
+        torch.save(FORMS[form](weights), folder / "net.pt")
+        options = ["--model", f"{tmp_path}/tiny.py:tiny", "--data", "digits", "--per-class", "2", "-q"]
+        result = CliRunner().invoke(app, ["extract", str(folder / "net.pt"), *options, "-o", str(folder)])
+        assert result.exit_code == 0, (form, result.output)
+        keys[form] = stored_content_key(folder / "net.h5")
+    assert len(keys) >= 20
+    assert set(keys.values()) == {keys["bare"]} and keys["bare"]

@@ -1,11 +1,12 @@
 """Real architectures through `icc extract` and `icc measure`, each checked against a second way of capturing.
 
-    python benchmarks/architectures.py
+    python benchmarks/architectures.py [NETWORK...]
 
 Makes a folder of scikit-learn's digits as images (class/subclass/image), saves each network with random weights as
 a bare state dict, and runs the two commands on it as a user would. The check compares the sites of one batch, bit
-for bit, with torch.fx's node-by-node run where the network can be traced, else with hooks on its activation modules.
-Prints a Markdown table.
+for bit, with torch.fx's node-by-node run where the network can be traced, else with hooks on its activation
+modules. Where PyTorch takes a fused path for attention when nothing looks on, the comparison is to 1e-4 of the
+values, and says so. Prints a Markdown table.
 """
 
 import json
@@ -56,6 +57,8 @@ def main() -> None:
         print("| network | activations | sites | neurons | extract (s) | measure (s) | c1 | c3 | checked against |")
         print("|---|---|---|---|---|---|---|---|---|")
         for spec, activations, arguments, exclude in NETWORKS:
+            if sys.argv[1:] and spec not in sys.argv[1:]:
+                continue
             print("| " + " | ".join(row(folder, spec, activations, arguments, exclude)) + " |", flush=True)
 
 
@@ -163,14 +166,17 @@ def check(network: nn.Module, names: tuple[str, ...], exclude: str) -> str:
         found, way = hooked(network, names, images), "module hooks"
     if len(found) != len(values):
         raise SystemExit(f"{len(values)} sites captured, {len(found)} by {way}")
+    same = True
     for site, value, expected in zip(sites, values, found, strict=True):
         if site.kind == "tokens":
             expected = expected.flatten(1, -2).max(dim=1).values
         elif site.kind == "map":
             expected = expected.flatten(2).max(dim=2).values
         if not torch.equal(value, expected):
-            raise SystemExit(f"site {site.name} differs from {way}")
-    return way
+            same = False
+            if not torch.allclose(value, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max())):
+                raise SystemExit(f"site {site.name} differs from {way}")
+    return way if same else f"{way}, to 1e-4"
 
 
 def hooked(network: nn.Module, names: tuple[str, ...], images: Tensor) -> list[Tensor]:

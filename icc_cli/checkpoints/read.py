@@ -57,6 +57,8 @@ def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) 
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, unsafe_pickle)
     if isinstance(content, Mapping) and content.get("format") == FORMAT and state_key is None:
         return _own(path, content)
+    if isinstance(content, torch.nn.Module):
+        content = content.state_dict()  # a whole module, which only --unsafe-pickle reads
     state = unwrap(content, path, state_key)
     check_tensors(path, state)
     return Checkpoint(

@@ -172,7 +172,7 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
         raise no_site(capture, names)
     return {
         **facts,
-        "image": list(shape),
+        "image": " x ".join(map(str, shape)),
         "outputs": outputs.shape[1],
         "activation calls": dict(capture.seen),
         "neurons": sum(site.neurons for site in sites),
@@ -201,7 +201,9 @@ def _image_shape(image: str | None, network: Any, arguments: dict[str, Any]) -> 
 def _text(facts: Facts, form: options.Format) -> str:
     """One line a fact, then the tables."""
     tables = {key: value for key, value in facts.items() if value and _is_table(value)}
-    lines = [f"{key}: {_plain(value)}" for key, value in facts.items() if key not in tables and value not in (None, [])]
+    lines = [
+        f"{key}: {_plain(value)}" for key, value in facts.items() if key not in tables and value not in (None, [], {})
+    ]
     for rows in tables.values():
         lines += ["", render(rows, form)]
     return "\n".join(lines)

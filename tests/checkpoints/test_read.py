@@ -243,3 +243,11 @@ def test_every_form_has_the_same_cache_as_the_bare_state_dict(tmp_path):
         keys[form] = stored_content_key(folder / "net.h5")
     assert len(keys) >= 20
     assert set(keys.values()) == {keys["bare"]} and keys["bare"]
+
+
+def test_a_whole_module_is_read_when_that_is_allowed(tmp_path):
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    torch.save(module, tmp_path / "net.pt")
+    with pytest.raises(CheckpointError, match="could run code"):
+        read(tmp_path / "net.pt")
+    assert read(tmp_path / "net.pt", unsafe_pickle=True).weights_sha256 == weights_sha256(module.state_dict())

@@ -1,49 +1,63 @@
 """Seeing the input of every activation function as it is called, whatever module or function calls it."""
 
+import weakref
 from collections import Counter
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
+from icc_cli.activations.functions import name_of
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
 
-ACTIVATIONS: dict[str, tuple[Callable[..., Any], ...]] = {
-    "relu": (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
-}
-"""Every spelling of each activation function, by name."""
-
 
 class Capture(TorchFunctionMode):
-    """While active, collects the global max pool of every pre-activation of `model`'s forward pass.
+    """While active, collects the pooled pre-activations of every activation call in `model`'s forward pass.
 
     Each activation call is seen before it runs, so in-place, reused and functional ones are all caught, and
     residual additions are included. A site is named after the module that calls, the function added when the
     module is no activation module itself ("layer1.0.relu", "block.relu", "relu" in the root); the second and
     later calls of one name get "#1", "#2", in the order of the forward pass.
 
-    Use as a context manager around one forward pass at a time; `take` then gives that pass's sites.
+    `activations` names the functions that count; `include` and `exclude` are globs over site names, and a site
+    counts when one of `include` (or nothing, when it is empty) matches it and none of `exclude` does.
+
+    Use as a context manager around one forward pass at a time; `take` then gives that pass's sites, and `seen`
+    how often each activation function was called, wanted or not.
     """
 
-    def __init__(self, model: nn.Module, activations: tuple[str, ...] = ("relu",)) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        activations: tuple[str, ...] = ("relu",),
+        include: tuple[str, ...] = (),
+        exclude: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
-        self._functions = {function: name for name in activations for function in ACTIVATIONS[name]}
+        self._activations = frozenset(activations)
+        self._include, self._exclude = include, exclude
         self._names = {module: name for name, module in model.named_modules()}
         self._stack: list[nn.Module] = []
         self._calls: Counter[str] = Counter()
         self._sites: list[SiteInfo] = []
         self._values: list[Tensor] = []
-        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._hooks: list[RemovableHandle] = []
+        self._last_linear: Callable[[], Tensor | None] = lambda: None
+        self.seen: Counter[str] = Counter()
+        self.largest = 0
+        """Elements of the largest pre-activation of the last pass, which bounds the batch that memory carries."""
 
     def __enter__(self) -> "Capture":
         self._stack.clear()
         self._calls.clear()
-        self._sites, self._values = [], []
+        self.seen.clear()
+        self._sites, self._values, self.largest = [], [], 0
         for module in self._names:
             self._hooks.append(module.register_forward_pre_hook(self._entered))
             self._hooks.append(module.register_forward_hook(self._left, always_call=True))
@@ -61,18 +75,30 @@ class Capture(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        name = self._functions.get(func)
+        kwargs = kwargs or {}
+        name = name_of(func, args, kwargs)
         if name is not None:
-            self._record(name, args[0] if args else (kwargs or {})["input"])
-        return func(*args, **(kwargs or {}))
+            self._record(name, args[0] if args else kwargs["input"])
+        result = func(*args, **kwargs)
+        if func is F.linear:
+            self._last_linear = weakref.ref(result)
+        return result
 
     def take(self) -> tuple[list[SiteInfo], list[Tensor]]:
         """The sites of the last forward pass, and their pooled pre-activations, (batch, neurons) each."""
         return self._sites, self._values
 
     def _record(self, function: str, preactivation: Tensor) -> None:
+        self.seen[function] += 1
+        self.largest = max(self.largest, preactivation.numel())
+        if function not in self._activations:
+            return
         name = self._site_name(function)
-        kind, pooled, size = pool(name, preactivation)
+        if any(fnmatchcase(name, glob) for glob in self._exclude) or (
+            self._include and not any(fnmatchcase(name, glob) for glob in self._include)
+        ):
+            return
+        kind, pooled, size = pool(name, preactivation, units_last=preactivation is self._last_linear())
         self._sites.append(SiteInfo(name, kind, pooled.shape[1], size))
         self._values.append(pooled)
 
@@ -92,17 +118,25 @@ class Capture(TorchFunctionMode):
         self._stack.pop()
 
 
-def pool(name: str, preactivation: Tensor) -> tuple[str, Tensor, int]:
+def pool(name: str, preactivation: Tensor, units_last: bool = False) -> tuple[str, Tensor, int]:
     """(kind, pooled (batch, neurons), map size) of one pre-activation.
 
-    Feature maps (batch, channels, height, width) are reduced by global max pooling; (batch, units) is kept, as
-    a copy, since what follows may change it in place.
+    - "dense": (batch, units) is kept, as a copy, since what follows may change it in place;
+    - "map": feature maps (batch, channels, height, width, ...) are reduced by global max pooling;
+    - "tokens": (batch, tokens, units), or what a linear layer gives for a map (`units_last`: (batch, height,
+      width, units)), is reduced by the maximum over the tokens: a neuron is a unit, as a feature map is.
     """
-    if preactivation.dim() == 2:
+    dimensions = preactivation.dim()
+    if dimensions == 2:
         return "dense", preactivation.clone(), 1
-    if preactivation.dim() == 4:
-        return "map", preactivation.amax(dim=(2, 3)), preactivation.shape[2] * preactivation.shape[3]
-    raise CheckpointError(
-        f"site {name} has a pre-activation of shape {tuple(preactivation.shape)}; expected (batch, units) or "
-        "(batch, channels, height, width)."
-    )
+    if dimensions == 3 or (dimensions > 3 and units_last):
+        kind, reduced = "tokens", tuple(range(1, dimensions - 1))
+    elif dimensions > 3:
+        kind, reduced = "map", tuple(range(2, dimensions))
+    else:
+        raise CheckpointError(
+            f"site {name} has a pre-activation of shape {tuple(preactivation.shape)}; expected (batch, units), "
+            "(batch, tokens, units) or (batch, channels, height, width)."
+        )
+    pooled = preactivation.amax(dim=reduced)
+    return kind, pooled, preactivation[0].numel() // pooled.shape[1] if len(pooled) else 0

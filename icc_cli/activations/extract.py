@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from icc_cli.activations.capture import Capture
+from icc_cli.activations.memory import batch_for, ran_out
 from icc_cli.cache import CacheWriter, SiteInfo, background, new_cache
 from icc_cli.data import Split
 from icc_cli.errors import CheckpointError, UsageError
@@ -23,11 +24,15 @@ class Extraction:
     """How activations are taken: device, batch size, per-channel normalisation of pixels scaled to 0..1."""
 
     device: torch.device
-    batch_size: int
+    batch_size: int | None
+    """Samples a forward pass; None takes as many as memory carries."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
     store_dtype: str = "float32"
     activations: tuple[str, ...] = ("relu",)
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    """Globs over site names; see `Capture`."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -51,11 +56,13 @@ def extract(
     key: str,
     metadata: Callable[[dict[str, float]], dict[str, Any]],
     progress: Callable[[int], None] = lambda samples: None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float]:
     """Write the cache of `model` over the training split to `path`, in inference mode, without augmentation.
 
     `metadata` is given the measured accuracies and returns what the cache records; `progress` is called with
-    the number of samples done. Returns train_accuracy, and test_accuracy when there is a test split (0..1).
+    the number of samples done, `note` with what the user should hear. Returns train_accuracy, and test_accuracy
+    when there is a test split (0..1).
 
     Raises CheckpointError when the model has no site, cannot take the images, has fewer outputs than there are
     labels, or gives NaN or infinity.
@@ -64,12 +71,52 @@ def extract(
     order = train.order()
     labels = train.labels[order]
     with exact_float32(), new_cache(path, how.store_dtype) as writer:
-        predictions = _write_sites(model, train, order, writer, how, progress)
+        batches = _Batches(how.batch_size or _batch_size(model, train, how), note)
+        predictions = _write_sites(model, train, order, writer, how, batches, progress)
         measured = {"train_accuracy": float(np.mean(predictions == labels))}
         if test is not None:
-            measured["test_accuracy"] = _accuracy(model, test, how, progress)
+            measured["test_accuracy"] = _accuracy(model, test, how, batches, progress)
         writer.finish(predictions, metadata(measured), key)
     return measured
+
+
+def _batch_size(model: nn.Module, split: Split, how: Extraction) -> int:
+    """As many samples as memory carries, judged by the largest pre-activation of one sample."""
+    capture = Capture(model)
+    with torch.inference_mode(), capture:
+        forward(model, batch(split.images[:1], how))
+    return batch_for(capture.largest, how.device)
+
+
+class _Batches:
+    """Goes through rows in batches, smaller ones when memory runs out."""
+
+    def __init__(self, size: int, note: Callable[[str], None]) -> None:
+        self._size = size
+        self._note = note
+
+    def run(self, count: int, work: Callable[[int, int], None]) -> None:
+        """Call `work(start, stop)` until rows 0..count are done, repeating a batch that memory did not carry."""
+        start = 0
+        while start < count:
+            stop = min(start + self._size, count)
+            try:
+                work(start, stop)
+            except Exception as error:
+                if not ran_out(error):
+                    raise
+                if self._size == 1:
+                    raise CheckpointError(
+                        "one image takes more memory than there is.", "Use another --device or a smaller --image-size."
+                    ) from error
+                self._size = max(1, (stop - start) // 2)
+                self._note(f"memory ran out; going on with batches of {self._size}.")
+            else:
+                start = stop
+                continue
+            # Outside the except block, so that the failed batch's tensors are gone.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
 class exact_float32:
@@ -89,10 +136,11 @@ def _write_sites(
     order: NDArray[np.int64],
     writer: CacheWriter,
     how: Extraction,
+    batches: _Batches,
     progress: Callable[[int], None],
 ) -> NDArray[np.int64]:
     """Write every site's rows; returns the predicted classes (N,), in `order`."""
-    capture = Capture(model, how.activations)
+    capture = Capture(model, how.activations, how.include, how.exclude)
     predictions = np.empty(len(order), np.int64)
     sites: list[SiteInfo] = []
     largest_label = int(train.labels.max())
@@ -104,13 +152,15 @@ def _write_sites(
         writer.write(start, blocks)
 
     with background(store) as submit:
-        for start in range(0, len(order), how.batch_size):
-            rows = order[start : start + how.batch_size]
+
+        def work(start: int, stop: int) -> None:
+            nonlocal sites
+            rows = order[start:stop]
             with torch.inference_mode(), capture:
                 outputs = forward(model, batch(train.images[rows], how))
             found, values = capture.take()
             if not sites:
-                _check_first(found, outputs, largest_label)
+                _check_first(found, outputs, largest_label, capture, how)
                 sites = found
                 sublabels = None if train.sublabels is None else train.sublabels[order]
                 writer.create(order, train.labels[order], sublabels, sites)
@@ -118,9 +168,11 @@ def _write_sites(
                 raise CheckpointError("the model calls its activation functions differently from batch to batch.")
             if any(len(value) != len(rows) for value in values):
                 raise CheckpointError("the model mixes samples before an activation: its batch dimension changes.")
-            predictions[start : start + len(rows)] = outputs.argmax(dim=1).cpu().numpy()
+            predictions[start:stop] = outputs.argmax(dim=1).cpu().numpy()
             submit(start, values)
-            progress(len(rows))
+            progress(stop - start)
+
+        batches.run(len(order), work)
     return predictions
 
 
@@ -138,9 +190,9 @@ def forward(model: nn.Module, inputs: Tensor) -> Tensor:
     """Logits (B, classes); CheckpointError when the model cannot take the images or gives something else."""
     try:
         outputs = model(inputs)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        if ran_out(error):
+            raise
         raise CheckpointError(
             f"the model cannot take images of shape {tuple(inputs.shape[1:])} (C, H, W): "
             f"{str(error).splitlines()[0].rstrip('.')}.",
@@ -154,20 +206,26 @@ def forward(model: nn.Module, inputs: Tensor) -> Tensor:
     return outputs
 
 
-def _accuracy(model: nn.Module, split: Split, how: Extraction, progress: Callable[[int], None]) -> float:
+def _accuracy(
+    model: nn.Module, split: Split, how: Extraction, batches: _Batches, progress: Callable[[int], None]
+) -> float:
     correct = 0
-    for start in range(0, len(split), how.batch_size):
-        rows = np.arange(start, min(start + how.batch_size, len(split)))
+
+    def work(start: int, stop: int) -> None:
+        nonlocal correct
+        rows = np.arange(start, stop)
         with torch.inference_mode():
             predicted = forward(model, batch(split.images[rows], how)).argmax(dim=1).cpu().numpy()
         correct += int(np.sum(predicted == split.labels[rows]))
-        progress(len(rows))
+        progress(stop - start)
+
+    batches.run(len(split), work)
     return correct / len(split)
 
 
-def _check_first(sites: list[SiteInfo], outputs: Tensor, largest_label: int) -> None:
+def _check_first(sites: list[SiteInfo], outputs: Tensor, largest_label: int, capture: Capture, how: Extraction) -> None:
     if not sites:
-        raise CheckpointError("the model calls no ReLU in its forward pass, so there is no site to extract.")
+        raise no_site(capture, how.activations)
     if outputs.shape[1] <= largest_label:
         raise CheckpointError(
             f"the model has {outputs.shape[1]} outputs, and the data's labels go up to {largest_label}.",
@@ -183,3 +241,15 @@ def _check_finite(name: str, block: NDArray[np.float32], store_dtype: str) -> No
         )
     if store_dtype == "float16" and largest > FLOAT16_MAX:
         raise CheckpointError(f"site {name} reaches {largest:.3g}, too large for float16.", "Store float32.")
+
+
+def no_site(capture: Capture, activations: tuple[str, ...]) -> CheckpointError:
+    """Why there is no site: globs that match none, or activation functions that were not asked for."""
+    wanted = ", ".join(activations)
+    others = [f"{name} ({count} calls)" for name, count in capture.seen.items() if name not in activations]
+    if any(name in activations for name in capture.seen):
+        return CheckpointError(f"no site of {wanted} is left by --sites and --exclude-sites.", "Widen the globs.")
+    return CheckpointError(
+        f"the model does not call {wanted} in its forward pass, so there is no site to extract.",
+        f"It calls {', '.join(others)}: name them with --activations." if others else "",
+    )

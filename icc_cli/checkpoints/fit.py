@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from icc_cli.checkpoints.read import Checkpoint
+from icc_cli.checkpoints.unwrap import PREFIXES
 from icc_cli.errors import CheckpointError
 
 
@@ -43,17 +45,35 @@ def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
     )
 
 
+def fit_of(model: nn.Module, checkpoint: Checkpoint) -> Fit:
+    """How the checkpoint's weights fit `model`, as `load_into` sees them."""
+    return compare(model, _named_as(model, checkpoint.state))
+
+
+def _named_as(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`state` with the prefix that reading removed, when it is the name of the model's own top level."""
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in model.state_dict()):
+            return {prefix + key: value for key, value in state.items()}
+    return state
+
+
 def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
     """Load the weights, in the model's own precision; CheckpointError lists what does not fit."""
-    state = checkpoint.state
-    if all(key.startswith("model.") for key in model.state_dict()):
-        # The model's own top level is called `model`, so what looked like Lightning's prefix was its name.
-        state = {f"model.{key}": value for key, value in state.items()}
+    state = _named_as(model, checkpoint.state)
     fit = compare(model, state)
     if not fit.exact:
         raise CheckpointError(
             f"{checkpoint.path} does not fit the model {spec}: {len(fit.lines())} entries differ.",
             "Check --model and its arguments (num_classes, width, depth).",
             fit.lines(),
+        )
+    names = {name for name, _ in model.named_parameters()}
+    wrong = [name for name in state if name in names and not torch.isfinite(state[name]).all()]
+    if wrong:
+        raise CheckpointError(
+            f"{checkpoint.path} holds NaN or infinity in {len(wrong)} of its weights.",
+            "The network diverged, or the file is damaged.",
+            wrong,
         )
     model.load_state_dict(state, strict=False)

@@ -1,10 +1,12 @@
 """From a file to a state dict and what the file says of it. Nothing in the file is executed."""
 
 import argparse
+import datetime
 import hashlib
+import pathlib
 import pickle
 import re
-import zipfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from icc_cli.checkpoints import about
+from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_tensors
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
 
 FORMAT = "icc-checkpoint"
 VERSION = 1
-HARMLESS_GLOBALS = (argparse.Namespace,)
+HARMLESS_GLOBALS = (
+    argparse.Namespace,
+    pathlib.PosixPath,
+    pathlib.PurePosixPath,
+    datetime.datetime,
+    datetime.date,
+    datetime.timedelta,
+)
 """Classes that hold plain data and that checkpoints of the field commonly contain."""
 
 
@@ -46,8 +57,19 @@ def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) 
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, unsafe_pickle)
     if isinstance(content, Mapping) and content.get("format") == FORMAT and state_key is None:
         return _own(path, content)
+    if isinstance(content, torch.nn.Module):
+        content = content.state_dict()  # a whole module, which only --unsafe-pickle reads
     state = unwrap(content, path, state_key)
-    return Checkpoint(path, state, weights_sha256(state))
+    check_tensors(path, state)
+    return Checkpoint(
+        path,
+        state,
+        weights_sha256(state),
+        data=about.normalisation(content) or None,
+        hparams=about.hparams(content),
+        metrics=about.metrics(content),
+        epoch=about.epoch(content),
+    )
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:
@@ -72,6 +94,7 @@ def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
     if not isinstance(content.get("data"), Mapping | None):
         raise CheckpointError(f"{path} is an icc checkpoint whose 'data' is not an object.", "Train it again.")
     state = unwrap(content["state_dict"], path, None)
+    check_tensors(path, state)
     return Checkpoint(
         path,
         state,
@@ -88,6 +111,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     import safetensors
     from safetensors.torch import load_file
 
+    check_safetensors(path)
     try:
         return load_file(path)
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
@@ -97,10 +121,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path, unsafe_pickle: bool) -> Any:
+    check_archive(path)
     try:
         if path.stat().st_size == 0:
             raise CheckpointError(f"{path} is empty.", "Copy or save it again.")
-        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)):
+        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols and the like, which is ours to judge
             return torch.load(path, map_location="cpu", weights_only=not unsafe_pickle)
     except pickle.UnpicklingError as error:
         raise _refusal(path, error) from error
@@ -124,13 +150,12 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
         names = []
     if not names:
         names = re.findall(r"GLOBAL (\S+)", str(error))
-    if not names and not zipfile.is_zipfile(path):
+    if not names:
         return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", "Copy or save it again.")
     return CheckpointError(
         f"{path} holds Python objects that could run code when read, and is refused.",
-        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle."
-        + (" It names:" if names else ""),
-        names or [_reason(error)],
+        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle. It names:",
+        names,
     )
 
 

@@ -61,6 +61,16 @@ PerClass = Annotated[
         rich_help_panel="Data",
     ),
 ]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        "--image-size",
+        min=1,
+        metavar="SIDE",
+        help="Resize the shorter side to this many pixels, and take the centre square.",
+        rich_help_panel="Data",
+    ),
+]
 Mean = Annotated[
     str | None,
     typer.Option("--mean", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
@@ -71,7 +81,30 @@ Std = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.")]
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", min=1, help="Samples a forward pass; the numbers do not depend on it.")
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Samples a forward pass; the numbers do not depend on it. Default: as many as memory carries.",
+        show_default=False,
+    ),
+]
+Activations = Annotated[
+    str,
+    typer.Option(
+        "--activations",
+        metavar="NAME,...",
+        help="Functions whose inputs are sites: relu, relu6, leaky_relu, gelu, silu, ... or all.",
+        rich_help_panel="Sites",
+    ),
+]
+Sites = Annotated[
+    list[str] | None,
+    typer.Option("--sites", metavar="GLOB", help="Only sites of such names; repeat it.", rich_help_panel="Sites"),
+]
+ExcludeSites = Annotated[
+    list[str] | None,
+    typer.Option("--exclude-sites", metavar="GLOB", help="No sites of such names; repeat it.", rich_help_panel="Sites"),
 ]
 ModelSpec = Annotated[
     str | None,

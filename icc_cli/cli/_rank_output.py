@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from icc_cli.cli._options import Format
+from icc_cli.cli._rank_latex import latex
 from icc_cli.cli._tables import Row, chosen, render
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
@@ -20,7 +21,8 @@ SUFFIXES = {
     ".tex": Format.latex,
     ".txt": Format.table,
 }
-DIGITS = {Format.table: 6, Format.markdown: 4, Format.latex: 2}
+DIGITS = {Format.table: 6, Format.markdown: 4}
+COUNTS = "below each value: groups / pairs / ties"
 
 
 def emit(rows: Sequence[Row], requested: Format | None, output: Path | None, title: str) -> None:
@@ -40,6 +42,8 @@ def text(rows: Sequence[Row], form: Format, title: str) -> str:
         return render(rows, form)
     if form is Format.csv:
         return render([_flat(row) for row in rows], form)
+    if form is Format.latex:
+        return latex(rows, title.removesuffix(f"; {COUNTS}"))
     return render([_brief(row, form) for row in rows], form, title, DIGITS[form])
 
 

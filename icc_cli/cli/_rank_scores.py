@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
+from icc_cli.cli._rank_output import COUNTS
 from icc_cli.errors import UsageError
 from icc_cli.ranking.bootstrap import Bootstrap
 from icc_cli.ranking.diagnosis import diagnose
 from icc_cli.ranking.explain import explain
 from icc_cli.ranking.granulated import Granulated, granulated, partially_granulated
 from icc_cli.ranking.groups import Axis, axes_of
-from icc_cli.ranking.information import conditional_information, pgdl_score
+from icc_cli.ranking.information import conditional_information, pgdl_score, resampled
 from icc_cli.ranking.kendall import Convention
+from icc_cli.ranking.resampling import interval, multiplicities
 from icc_cli.ranking.rows import Row, granulated_rows, versus_rows
 from icc_cli.ranking.sign_error import sign_error
 from icc_cli.ranking.table import SEED, Floats, ModelTable, codes
 
 RESAMPLES = 2000
-COUNTS = "below each value: groups / pairs / ties"
 
 Shown = tuple[list[Row], str, list[str]]
 
@@ -33,8 +36,10 @@ class Options:
     explain: str | None = None
 
     def refuse_with(self, score: str) -> None:
-        """UsageError when one of them is set beside another score."""
+        """UsageError when one of them is set beside another score, but for those of the bootstrap."""
         for field in fields(self):
+            if field.name in ("bootstrap", "confidence", "random_seed"):
+                continue
             if getattr(self, field.name) != field.default:
                 raise UsageError(
                     f"--{field.name.replace('_', '-')} does not go with --score {score}.",
@@ -86,8 +91,9 @@ def kendall_rows(subject: Subject, options: Options) -> Shown:
     return _rows(subject, result), f"Granulated Kendall with {subject.target}; {COUNTS}", notes
 
 
-def score_rows(subject: Subject, score: str, test_samples: int) -> Shown:
+def score_rows(subject: Subject, score: str, test_samples: int, options: Options) -> Shown:
     """A row for each measure with its conditional mutual information, PGDL score, or robust sign error."""
+    bootstrap = Bootstrap(options.bootstrap, options.confidence, options.random_seed) if options.bootstrap else None
     hparams = {name: codes(cells) for name, cells in subject.table.hparams.items() if name != SEED}
     hparams = {name: code for name, code in hparams.items() if code.max(initial=0) > 0}
     rows, notes = [], []
@@ -96,13 +102,18 @@ def score_rows(subject: Subject, score: str, test_samples: int) -> Shown:
         known = column == column
         levels = {name: code[known] for name, code in hparams.items()}
         row: Row = {"measure": measure, "direction": direction, "models": int(known.sum()), "score": score}
+        drawn = multiplicities(row["models"], bootstrap) if bootstrap and row["models"] else None
         if score == "sign-error":
             models = subject.table.take(known)
             pooled = replace(models, hparams={n: c for n, c in models.hparams.items() if n != SEED})
             axes = axes_of(pooled)
-            error = sign_error(column[known], subject.goal[known], axes, levels, test_samples)
+            error = sign_error(column[known], subject.goal[known], axes, levels, test_samples, drawn=drawn)
             row |= {"environments": error.environments, "dropped": error.dropped}
-            row |= {"mean": error.mean, "p90": error.p90, "max": error.max}
+            row["mean"] = error.mean
+            if bootstrap:
+                values = np.zeros(0) if error.resampled is None else error.resampled
+                row["mean_interval"] = interval(error.mean, values, row["models"], bootstrap.confidence)
+            row |= {"p90": error.p90, "max": error.max}
             row["axes"] = {n: {"mean": mean, "environments": count} for n, (mean, count) in error.axes.items()}
             if not error.environments:
                 notes.append(
@@ -112,8 +123,19 @@ def score_rows(subject: Subject, score: str, test_samples: int) -> Shown:
         else:
             compute = conditional_information if score == "cmi" else pgdl_score
             found = compute(column[known], subject.goal[known], levels)
-            row |= {"value": found.score, "given": list(found.given)}
+            row["value"] = found.score
+            if bootstrap:
+                values = np.zeros(0)
+                if drawn is not None and found.score is not None:
+                    values = resampled(column[known], subject.goal[known], levels, found.given, score, drawn)
+                row["value_interval"] = interval(found.score, values, row["models"], bootstrap.confidence)
+            row["given"] = list(found.given)
         rows.append(row)
+    if bootstrap:
+        notes.append(
+            f"intervals: {bootstrap.confidence:.4g} confidence, the standard error over {bootstrap.resamples} "
+            f"resamples of the models, random seed {bootstrap.seed}."
+        )
     titles = {
         "cmi": "Conditional mutual information (Jiang et al. 2020)",
         "pgdl": "Score of the PGDL competition",

@@ -3,13 +3,18 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from icc_cli.errors import IccError
 
 SECONDS_BETWEEN_LINES = 10.0
 
-Advance = Callable[[float], None]
+
+class Advance(Protocol):
+    """Counts `amount` of work as done; `detail` says what is being worked on."""
+
+    def __call__(self, amount: float, detail: str = "") -> None: ...
 
 
 class Reporter:
@@ -38,7 +43,7 @@ class Reporter:
         A bar when stderr is a terminal, otherwise a line every ten seconds, nothing when quiet.
         """
         if self.quiet:
-            yield lambda amount: None
+            yield lambda amount, detail="": None
         elif sys.stderr.isatty():
             with self._bar(label, total) as advance:
                 yield advance
@@ -53,20 +58,26 @@ class Reporter:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=total)
-            yield lambda amount: bar.advance(task, amount)
+
+            def advance(amount: float, detail: str = "") -> None:
+                bar.update(task, advance=amount, description=f"{label}{': ' if detail else ''}{detail}")
+
+            yield advance
 
     def _lines(self, label: str, total: float) -> Advance:
         start = last = time.monotonic()
         done = 0.0
 
-        def advance(amount: float) -> None:
+        def advance(amount: float, detail: str = "") -> None:
             nonlocal done, last
             done += amount
             now = time.monotonic()
             if now - last >= SECONDS_BETWEEN_LINES and done < total:
                 last = now
                 left = (now - start) * (total - done) / done
-                self._line(f"{label}: {100 * done / total:.0f} %, about {_duration(left)} left")
+                self._line(
+                    f"{label}: {100 * done / total:.0f} %, about {_duration(left)} left{'; ' if detail else ''}{detail}"
+                )
 
         return advance
 

@@ -100,15 +100,16 @@ def _expand_path(path: Path, suffixes: tuple[str, ...]) -> Iterator[Input]:
     if not path.is_dir():
         yield Input(path, Path(path.name))
         return
-    names = sorted(
-        name
-        for name in (file.relative_to(path) for file in path.rglob("*") if file.suffix in suffixes)
-        if not any(part.startswith(".") for part in name.parts)
-    )
+    names: list[tuple[str, ...]] = []
+    for folder, inner, files in os.walk(path):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        kept = [name for name in files if name.endswith(suffixes) and not name.startswith(".")]
+        parts = Path(folder).relative_to(path).parts
+        names += [(*parts, name) for name in kept]
     if not names:
         raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.")
-    for name in names:
-        yield Input(path / name, name)
+    for parts in sorted(names):
+        yield Input(path.joinpath(*parts), Path(*parts))
 
 
 def each(inputs: Iterable[Input], work: Callable[[Input], None], report: Reporter, debug: bool = False) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from icc_cli.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset, DataSource
     from icc_cli.models.spec import ModelSpec
@@ -41,6 +43,16 @@ def model_spec(checkpoint: "Checkpoint", requested: str | None, arguments: list[
     return spec
 
 
+def network(checkpoint: "Checkpoint", spec: "ModelSpec") -> "tuple[ModelSpec, nn.Module]":
+    """The checkpoint's network with its weights, and `spec` with what the weights' shapes settle."""
+    from icc_cli.checkpoints import load_into
+    from icc_cli.models.infer import build_for
+
+    spec, module = build_for(spec, checkpoint.state)
+    load_into(module, checkpoint, spec.spec)
+    return spec, module
+
+
 @dataclass(frozen=True)
 class DataRequest:
     """The data options of one command."""
@@ -50,6 +62,7 @@ class DataRequest:
     download: bool
     hierarchy: Path | None
     per_class: int | None
+    image_size: int | None
     mean: str | None
     std: str | None
 
@@ -63,7 +76,9 @@ class DataRequest:
         if not spec:
             raise UsageError(f"{checkpoint.path} does not say which data it was trained on.", "Name them with --data.")
         hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else known.get("hierarchy")
-        return DataSource(str(spec), self.root, self.download, hierarchy, self.per_class or known.get("per_class"))
+        per_class = self.per_class or known.get("per_class")
+        image_size = self.image_size or known.get("image_size")
+        return DataSource(str(spec), self.root, self.download, hierarchy, per_class, image_size)
 
     def normalisation(
         self, checkpoint: "Checkpoint", dataset: "Dataset"
@@ -74,7 +89,10 @@ class DataRequest:
         mean = _numbers("--mean", self.mean) or _tuple(known.get("mean")) or dataset.mean
         std = _numbers("--std", self.std) or _tuple(known.get("std")) or dataset.std
         if mean is None or std is None:
-            raise UsageError(f"{dataset.spec} has no customary normalisation.", "Give --mean and --std.")
+            raise UsageError(
+                f"{dataset.spec} has no customary normalisation.",
+                "Give --mean and --std as in training; ImageNet's are 0.485,0.456,0.406 and 0.229,0.224,0.225.",
+            )
         for name, values in (("--mean", mean), ("--std", std)):
             if len(values) not in (1, channels):
                 raise UsageError(f"{name} has {len(values)} values, and the images have {channels} channels.")

@@ -10,7 +10,7 @@ import typer
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
-from icc_cli.cli._subject import DataRequest, DataShelf, model_spec
+from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -40,26 +40,40 @@ def extract(
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
-    batch_size: options.BatchSize = 256,
+    batch_size: options.BatchSize = None,
+    activations: options.Activations = "relu",
+    sites: options.Sites = None,
+    exclude_sites: options.ExcludeSites = None,
     store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
     device: options.Device = "auto",
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Run each checkpoint over its training images and write every ReLU's input to an HDF5 cache.
+    """Run each checkpoint over its training images and write every activation function's input to an HDF5 cache.
 
     A checkpoint that `icc train` saved needs no option. Any other needs --model and --data.
     Prints the path of each cache as it is completed.
     """
     from icc_cli.activations import Extraction, resolve_device
+    from icc_cli.activations.functions import parse
 
     report = Reporter(quiet)
     outputs = Outputs(output, ".h5")
-    how = Extraction(resolve_device(device), batch_size, (), (), store_dtype.value)
-    request = DataRequest(data, root, download, hierarchy, per_class, mean, std)
+    how = Extraction(
+        resolve_device(device),
+        batch_size,
+        (),
+        (),
+        store_dtype.value,
+        parse(activations),
+        tuple(sites or ()),
+        tuple(exclude_sites or ()),
+    )
+    request = DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std)
     shelf = DataShelf()
 
     def work(item: Input) -> None:
@@ -90,14 +104,13 @@ def extract_one(
     """Write the cache of one checkpoint to `path`, unless it is there already, and print the path."""
     from icc_cli.activations import extract as run
     from icc_cli.cache import content_key, stored_content_key
-    from icc_cli.checkpoints import load_into
-    from icc_cli.models.spec import build
 
     settings = {
         "model": {"spec": spec.spec, "args": spec.args},
         "data": {**dataset.described, "digest": dataset.digest},
         "normalisation": {"mean": list(how.mean), "std": list(how.std)},
         "activations": list(how.activations),
+        "sites": {"include": list(how.include), "exclude": list(how.exclude)},
         "dtype": "float32",
         "store_dtype": how.store_dtype,
     }
@@ -107,8 +120,8 @@ def extract_one(
         typer.echo(path)
         return
 
-    network = build(spec)
-    load_into(network, checkpoint, spec.spec)
+    spec, module = network(checkpoint, spec)
+    settings["model"] = {"spec": spec.spec, "args": spec.args}
 
     def metadata(measured: dict[str, float]) -> dict[str, Any]:
         import torch
@@ -128,7 +141,7 @@ def extract_one(
     total = len(dataset.train) + (len(dataset.test) if dataset.test is not None else 0)
     with report.progress(checkpoint.path.name, total) as advance:
         try:
-            measured = run(network, dataset.train, dataset.test, path, how, key, metadata, advance)
+            measured = run(module, dataset.train, dataset.test, path, how, key, metadata, advance, report.note)
         except CheckpointError as error:
             raise CheckpointError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
     _warn(checkpoint, dataset, measured, report)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Facts = dict[str, Any]
+Which = tuple[str, list[str], list[str]]
+"""Activation functions, and globs of the sites to include and to exclude."""
 
 
 def inspect(
@@ -25,8 +27,11 @@ def inspect(
     state_key: options.StateKey = None,
     unsafe_pickle: options.UnsafePickle = False,
     image: Annotated[
-        str | None, typer.Option(metavar="C,H,W", help="Shape of one image, to list a foreign model's sites.")
+        str | None, typer.Option(metavar="C,H,W", help="Shape of one image. Default: what the model is made for.")
     ] = None,
+    activations: options.Activations = "relu",
+    sites: options.Sites = None,
+    exclude_sites: options.ExcludeSites = None,
     format: options.TableFormat = None,
     debug: options.Debug = False,
 ) -> None:
@@ -43,7 +48,9 @@ def inspect(
     elif start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl"):
         facts = _records(file)
     else:
-        facts = _checkpoint(file, model, model_arg, state_key, unsafe_pickle, image)
+        facts = _checkpoint(
+            file, model, model_arg, state_key, unsafe_pickle, image, (activations, sites or [], exclude_sites or [])
+        )
     form = chosen(format)
     typer.echo(json.dumps(facts) if form is options.Format.json else _text(facts, form))
     if facts.get("entries that do not fit"):
@@ -111,6 +118,7 @@ def _checkpoint(
     state_key: str | None,
     unsafe_pickle: bool,
     image: str | None,
+    which: Which,
 ) -> Facts:
     from icc_cli.checkpoints import read
     from icc_cli.cli._subject import model_spec
@@ -134,31 +142,39 @@ def _checkpoint(
         ]
         return {**facts, "model": "not said; name it with --model to see how it fits", "weights": tensors}
     spec = model_spec(checkpoint, model, model_arg)
-    return {**facts, "model": {"spec": spec.spec, "args": spec.args}, **_fit_and_sites(checkpoint, spec, image)}
+    return {**facts, **_fit_and_sites(checkpoint, spec, image, which)}
 
 
-def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None) -> Facts:
+def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which: Which) -> Facts:
     """How the weights fit the model, and the sites of one forward pass over a blank image."""
     import torch
 
     from icc_cli.activations import Capture
-    from icc_cli.activations.extract import forward
-    from icc_cli.checkpoints.fit import compare
-    from icc_cli.models.spec import build
+    from icc_cli.activations.extract import forward, no_site
+    from icc_cli.activations.functions import parse
+    from icc_cli.checkpoints.fit import fit_of
+    from icc_cli.models.infer import build_for
 
-    network = build(spec).eval()
-    fit = compare(network, checkpoint.state)
-    facts: Facts = {"entries that do not fit": fit.lines()}
-    shape = _image_shape(image, spec.args)
-    if shape is None:
-        return {**facts, "sites": "give --image C,H,W to list them"}
-    capture = Capture(network)
+    names = parse(which[0])
+    spec, network = build_for(spec, checkpoint.state)
+    fit, own = fit_of(network, checkpoint), network.state_dict()
+    facts: Facts = {
+        "model": {"spec": spec.spec, "args": spec.args},
+        "entries that fit": sum(key in checkpoint.state for key in own) - len(fit.mismatched),
+        "entries that do not fit": fit.lines(),
+    }
+    shape = _image_shape(image, network, spec.args)
+    capture = Capture(network.eval(), names, tuple(which[1]), tuple(which[2]))
     with torch.inference_mode(), capture:
         outputs = forward(network, torch.zeros(1, *shape))
     sites, _ = capture.take()
+    if not sites:
+        raise no_site(capture, names)
     return {
         **facts,
+        "image": " x ".join(map(str, shape)),
         "outputs": outputs.shape[1],
+        "activation calls": dict(capture.seen),
         "neurons": sum(site.neurons for site in sites),
         "sites": [
             {"site": site.name, "kind": site.kind, "neurons": site.neurons, "map_size": site.map_size} for site in sites
@@ -166,7 +182,8 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None) -> Fa
     }
 
 
-def _image_shape(image: str | None, arguments: dict[str, Any]) -> tuple[int, int, int] | None:
+def _image_shape(image: str | None, network: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
+    """C, H, W: as given, else what the network says that it is made for, else 3 x 224 x 224."""
     if image is not None:
         try:
             channels, height, width = (int(part) for part in image.split(","))
@@ -176,13 +193,17 @@ def _image_shape(image: str | None, arguments: dict[str, Any]) -> tuple[int, int
     if "in_channels" in arguments and "input_size" in arguments:
         size = int(arguments["input_size"])
         return int(arguments["in_channels"]), size, size
-    return None
+    customary = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
+    channels = next((m.in_channels for m in network.modules() if hasattr(m, "in_channels")), customary[0])
+    return int(channels), int(customary[1]), int(customary[2])
 
 
 def _text(facts: Facts, form: options.Format) -> str:
     """One line a fact, then the tables."""
     tables = {key: value for key, value in facts.items() if value and _is_table(value)}
-    lines = [f"{key}: {_plain(value)}" for key, value in facts.items() if key not in tables and value not in (None, [])]
+    lines = [
+        f"{key}: {_plain(value)}" for key, value in facts.items() if key not in tables and value not in (None, [], {})
+    ]
     for rows in tables.values():
         lines += ["", render(rows, form)]
     return "\n".join(lines)

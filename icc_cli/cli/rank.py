@@ -82,13 +82,9 @@ def rank(
         str | None,
         typer.Option(metavar="NAME", help="Hold a measure or metric fixed: partial ranking.", rich_help_panel=KENDALL),
     ] = None,
-    bootstrap: Annotated[
-        int, typer.Option(min=0, help="Resamples of groups for intervals, such as 2000.", rich_help_panel=KENDALL)
-    ] = 0,
-    confidence: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.", rich_help_panel=KENDALL)
-    ] = 0.95,
-    random_seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.", rich_help_panel=KENDALL)] = 0,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Resamples for intervals, such as 2000.")] = 0,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.")] = 0.95,
+    random_seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
     versus: Annotated[
         str | None,
         typer.Option(
@@ -134,12 +130,13 @@ def rank(
     for line in told:
         report.note(line)
     directions = [expected(name, target, chosen) for name in names]
-    values = models.values[:, [models.columns.index(name) for name in names]] * directions
+    values = models.values[:, [models.columns.index(name) for name in names]]
+    values *= directions
     subject = Subject(models, target, names, directions, values, axes_of(models))
     if score is Score.kendall:
         rows, title, notes = kendall_rows(subject, kendall)
     else:
-        rows, title, notes = score_rows(subject, score.value, test_samples)
+        rows, title, notes = score_rows(subject, score.value, test_samples, kendall)
     for line in notes:
         report.note(line)
     emit(rows, format, output, title)

@@ -11,7 +11,7 @@ from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
-from icc_cli.cli._subject import DataRequest, DataShelf, model_spec
+from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, FormatError, UsageError
 from icc_cli.files import write_atomically
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from icc_cli.sharpness import Settings, Target
 
 RECORD_SUFFIX = ".sharpness.json"
+BATCH = 512
 
 
 class Method(StrEnum):
@@ -77,9 +78,10 @@ def sharpness(
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
-    batch_size: options.BatchSize = 512,
+    batch_size: options.BatchSize = None,
     device: options.Device = "auto",
     format: options.TableFormat = None,
     force: options.Force = False,
@@ -110,7 +112,7 @@ def sharpness(
     if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
         raise UsageError(f"records are JSON, and cannot go to {output}.", "Name a folder or a .json file with -o.")
     outputs = Outputs(output, RECORD_SUFFIX) if output is not None else None
-    request = DataRequest(data, root, download, hierarchy, per_class, mean, std)
+    request = DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std)
     shelf = DataShelf()
     on = resolve_device(device)
     rows: list[dict[str, Any]] = []
@@ -126,7 +128,9 @@ def sharpness(
         head = _head(checkpoint, spec, dataset, normalisation, settings, max_samples)
         record = _stored(path, head["content_key"]) if path and not force else None
         if record is None:
-            measured = _measure(checkpoint, spec, dataset, normalisation, settings, max_samples, on, batch_size, report)
+            measured = _measure(
+                checkpoint, spec, dataset, normalisation, settings, max_samples, on, batch_size or BATCH, report
+            )
             record = {**{k: v for k, v in head.items() if k != "content_key"}, **measured}
             record["content_key"] = head["content_key"]
             for note in record["notes"]:
@@ -194,20 +198,17 @@ def _measure(
     report: Reporter,
 ) -> records.Record:
     """What the record of one checkpoint says besides its head."""
-    from icc_cli.checkpoints import load_into
-    from icc_cli.models.spec import build
     from icc_cli.sharpness import MEASURES
     from icc_cli.sharpness import sharpness as compute
     from icc_cli.sharpness.sharpness import wanted
 
-    network = build(spec)
-    load_into(network, checkpoint, spec.spec)
+    _, module = network(checkpoint, spec)
     # The name and the data play no part in the seed: the same weights give the same numbers in any run.
     seed = f"{settings.seed}/{checkpoint.weights_sha256}"
     with report.progress(checkpoint.path.name, len(wanted(settings))) as advance:
         try:
             result = compute(
-                network,
+                module,
                 dataset.train,
                 *normalisation,
                 device,

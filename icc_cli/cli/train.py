@@ -32,6 +32,7 @@ def train(
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
     epochs: Annotated[
@@ -80,7 +81,9 @@ def train(
         raise UsageError(f"the grid {preset} names no data.", "Name them with --data.")
     same_data = data is None or data == grid.data.get("spec")
     per_class = per_class or (grid.data.get("per_class") if same_data else None)
-    dataset = load(DataSource(spec, root, download, read_hierarchy(hierarchy) if hierarchy else None, per_class))
+    image_size = image_size or (grid.data.get("image_size") if same_data else None)
+    mapping = read_hierarchy(hierarchy) if hierarchy else None
+    dataset = load(DataSource(spec, root, download, mapping, per_class, image_size))
     pixel_mean, pixel_std = _normalisation(dataset, mean, std)
     bfloat16 = precision == "bfloat16" or (precision == "auto" and where.type == "cuda")
     work = tasks(grid, dataset, pixel_mean, pixel_std, output, bfloat16, _epochs(save_epochs))
@@ -109,7 +112,7 @@ def _normalisation(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from icc_cli.checkpoints import Checkpoint
 
-    request = DataRequest(dataset.spec, Path(), False, None, None, mean, std)
+    request = DataRequest(dataset.spec, Path(), False, None, None, None, mean, std)
     return request.normalisation(Checkpoint(Path(), {}, ""), dataset)
 
 
@@ -148,11 +151,12 @@ def _train(
             done: dict[str, int] = {}
 
             def on_epoch(task: "Task", epoch: int, loss: float) -> None:
-                advance(_cost(task) * (epoch - done.get(task.name, 0)) / task.recipe.epochs)
+                amount = _cost(task) * (epoch - done.get(task.name, 0)) / task.recipe.epochs
+                advance(amount, f"{task.name} epoch {epoch}/{task.recipe.epochs}, loss {loss:.3g}")
                 done[task.name] = epoch
 
             for outcome in run_all(left, dataset, device, min(jobs, len(left)), on_epoch):
-                on_epoch(outcome.task, outcome.task.recipe.epochs, 0.0)
+                advance(_cost(outcome.task) * (1 - done.get(outcome.task.name, 0) / outcome.task.recipe.epochs))
                 if outcome.error is not None:
                     report.error(outcome.error)
                     failures += 1

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from icc_cli.data.dataset import Dataset, Split
 from icc_cli.errors import DataError
+from icc_cli.machine import free_memory
 
 HINT = "Expected images (N, H, W, C) or (N, H, W) uint8 and labels (N,), and may hold sublabels and test_ arrays."
+
+
+ARRAYS = ("images", "labels", "sublabels")
+NAMES = (*ARRAYS, *(f"test_{name}" for name in ARRAYS), "label_names", "sublabel_names")
 
 
 def load_npz(spec: str, path: Path) -> Dataset:
@@ -20,7 +25,9 @@ def load_npz(spec: str, path: Path) -> Dataset:
         with np.load(path, allow_pickle=False) as file:
             if isinstance(file, np.ndarray):
                 raise DataError(f"{path} is a single array, not an .npz file.", HINT)
-            return _dataset(spec, {name: file[name] for name in file.files}, path)
+            with zipfile.ZipFile(path) as archive:
+                _check_size(sum(member.file_size for member in archive.infolist()), path)
+            return _dataset(spec, {name: file[name] for name in file.files if name in NAMES}, path)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
 
@@ -31,11 +38,26 @@ def load_h5(spec: str, path: Path) -> Dataset:
 
     try:
         with h5py.File(path, "r") as file:
-            return _dataset(
-                spec, {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}, path
-            )
-    except (OSError, ValueError, MemoryError) as error:
+            found = {name: _plain(file, name, path) for name in NAMES if name in file}
+            _check_size(sum(item.nbytes for item in found.values()), path)
+            return _dataset(spec, {name: item[()] for name, item in found.items()}, path)
+    except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
+
+
+def _plain(file: Any, name: str, path: Path) -> Any:
+    """A data set that lies in this very file."""
+    import h5py
+
+    item = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(item, h5py.Dataset) or item.is_virtual or item.external:
+        raise DataError(f"/{name} in {path} is no data set of that very file, but a link or a group.", HINT)
+    return item
+
+
+def _check_size(size: int, path: Path) -> None:
+    if size > free_memory():
+        raise DataError(f"the arrays of {path} take {size / 2**30:.1f} GiB, more than the memory that is free.")
 
 
 def _dataset(spec: str, arrays: Mapping[str, Any], path: Path) -> Dataset:

@@ -43,7 +43,8 @@ class Split:
     def take(self, rows: NDArray[np.int64]) -> "Split":
         """The split of the given rows, in that order."""
         sublabels = None if self.sublabels is None else self.sublabels[rows]
-        return Split(self.images[rows], self.labels[rows], sublabels)
+        select = getattr(self.images, "select", self.images.__getitem__)
+        return Split(select(rows), self.labels[rows], sublabels)
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,13 @@ class Dataset:
 
     @functools.cached_property
     def digest(self) -> str:
-        """sha256 over the training split's shape, images and labels."""
+        """sha256 over the training split's shape, images (image files: their names and bytes) and labels."""
         digest = hashlib.sha256(repr(tuple(self.train.images.shape)).encode())
-        for start in range(0, len(self.train), DIGEST_ROWS):
-            digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]).tobytes())
+        if fingerprint := getattr(self.train.images, "fingerprint", None):
+            digest.update(fingerprint())
+        else:
+            for start in range(0, len(self.train), DIGEST_ROWS):
+                digest.update(np.ascontiguousarray(self.train.images[start : start + DIGEST_ROWS]).tobytes())
         digest.update(np.ascontiguousarray(self.train.labels, dtype="<i8").tobytes())
         if self.train.sublabels is not None:
             digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8").tobytes())
@@ -89,10 +93,11 @@ class Dataset:
 
     def first_per_class(self, count: int) -> "Dataset":
         """Keep the first `count` training samples of each finest label; the test split stays whole."""
-        finest = self.train.labels if self.train.sublabels is None else self.train.sublabels
+        labels = [self.train.labels] if self.train.sublabels is None else [self.train.labels, self.train.sublabels]
+        _, finest = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
         rank = np.empty(len(finest), np.int64)
-        for value in np.unique(finest):
-            rows = np.flatnonzero(finest == value)
+        for value in range(int(finest.max()) + 1):
+            rows = np.flatnonzero(finest.ravel() == value)
             rank[rows] = np.arange(len(rows))
         described = {**self.described, "per_class": count}
         return replace(self, train=self.train.take(np.flatnonzero(rank < count)), described=described)

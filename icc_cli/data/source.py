@@ -3,9 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from icc_cli.data import arrays, digits
-from icc_cli.data.dataset import Dataset
+from icc_cli.data import arrays, digits, folder
+from icc_cli.data.dataset import Dataset, Split
 from icc_cli.data.hierarchy import with_hierarchy
+from icc_cli.data.resize import Resized
 from icc_cli.errors import UsageError
 
 READERS = {"digits": digits.load}
@@ -23,6 +24,8 @@ class DataSource:
     hierarchy: dict[str, str] | None = None
     """Subclass name (or number) to class name, from `--hierarchy`."""
     per_class: int | None = None
+    image_size: int | None = None
+    """Side of the square that every image is resized to."""
 
 
 def load(source: DataSource) -> Dataset:
@@ -33,6 +36,8 @@ def load(source: DataSource) -> Dataset:
     kind, colon, path = source.spec.partition(":")
     if colon and kind in PATH_READERS:
         dataset = PATH_READERS[kind](source.spec, Path(path))
+    elif colon and kind == "folder":
+        dataset = folder.load(source.spec, Path(path), source.image_size)
     elif source.spec in READERS:
         dataset = READERS[source.spec]()
     elif source.spec in TORCHVISION:
@@ -40,12 +45,23 @@ def load(source: DataSource) -> Dataset:
 
         dataset = torchvision_sets.load(source.spec, source.root, source.download)
     else:
-        known = [*READERS, *TORCHVISION, *(f"{name}:PATH" for name in PATH_READERS)]
+        known = [*READERS, *TORCHVISION, "folder:PATH", *(f"{name}:PATH" for name in PATH_READERS)]
         raise UsageError(f"unknown data set {source.spec!r}.", f"Expected one of: {', '.join(known)}.")
     described: dict[str, object] = {"spec": source.spec, "hierarchy": None, "per_class": None}
+    if source.image_size is not None:
+        described["image_size"] = source.image_size
+        if kind != "folder":
+            dataset = _resized(dataset, source.image_size)
     dataset = replace(dataset, described=described)
     if source.hierarchy is not None:
         dataset = with_hierarchy(dataset, source.hierarchy)
     if source.per_class is not None:
         dataset = dataset.first_per_class(source.per_class)
     return dataset
+
+
+def _resized(dataset: Dataset, size: int) -> Dataset:
+    def split(old: Split) -> Split:
+        return replace(old, images=Resized(old.images, size))
+
+    return replace(dataset, train=split(dataset.train), test=None if dataset.test is None else split(dataset.test))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from icc_cli.errors import UsageError
@@ -68,6 +69,13 @@ def build(spec: ModelSpec) -> nn.Module:
             f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {_reason(error)}.",
             f"It takes {_parameters(factory)}.",
         ) from error
+    if isinstance(model, torch._dynamo.OptimizedModule):
+        model = model._orig_mod  # a compiled forward pass hides its activation calls
+    if isinstance(model, torch.jit.ScriptModule):
+        raise UsageError(
+            f"the factory {spec.spec} gave a TorchScript module, whose activation calls cannot be seen.",
+            "Return the Python module.",
+        )
     if not isinstance(model, nn.Module):
         raise UsageError(f"the factory {spec.spec} gave a {type(model).__name__}, expected a torch.nn.Module.")
     return model

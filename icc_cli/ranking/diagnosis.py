@@ -22,8 +22,8 @@ def diagnose(
     absent = [f"{name} ({len(table) - n})" for name, n in zip(measures, result.models, strict=True) if n < len(table)]
     if missing.any() or absent:
         lines.append(f"models without a value, left out of the measure: {_some(absent)}.")
-    spread = [np.unique(column[~np.isnan(column)]).size for column in values.T]
-    constant = [name for name, n in zip(measures, spread, strict=True) if n == 1]
+    least, most = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    constant = [name for name, same in zip(measures, least == most, strict=True) if same]
     if constant:
         lines.append(f"the same for every model, so that it ranks nothing: {_some(constant)}.")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -64,7 +64,7 @@ def _axes(axes: Sequence[Axis], models: int) -> list[str]:
 def _table(table: ModelTable) -> list[str]:
     lines = []
     parts = [codes(values) for values in table.hparams.values()]
-    replicates = len(table) - len(np.unique(joint_codes(parts, len(table))))
+    replicates = len(table) - 1 - int(joint_codes(parts, len(table)).max(initial=-1))
     if replicates:
         lines.append(
             f"{replicates} models have every hyperparameter, and the seed, in common with another: their pairs "

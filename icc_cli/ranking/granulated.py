@@ -7,8 +7,9 @@ import numpy as np
 
 from icc_cli.ranking.bootstrap import Bootstrap, Shared, Spread, draw, influence, spread
 from icc_cli.ranking.groups import Axis
-from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values, overall, total
+from icc_cli.ranking.kendall import Convention, Counts, agreement, total
 from icc_cli.ranking.partial import partial
+from icc_cli.ranking.sums import axis_sums
 from icc_cli.ranking.table import Floats
 
 
@@ -52,37 +53,28 @@ def granulated(
     `bootstrap` adds intervals, `baseline`, the index of a measure, intervals of psi and Psi less that measure's,
     from the same resamples of groups. An axis is held in memory at a time.
     """
+    sums = axis_sums(values, target, axes, convention)
+    models: Counts = np.sum(~np.isnan(values), axis=0, dtype=np.int64)
+    result = Granulated(sums.psi, sums.groups, sums.pairs, sums.ties, total(sums.psi), sums.tau, models)
+    if bootstrap is None:
+        return result
     shape = (len(axes), values.shape[1])
-    psi = np.full(shape, np.nan)
-    groups, pairs, ties = (np.zeros(shape, dtype=np.int64) for _ in range(3))
     alone: list[Spread] = []
     differences: list[Spread] = []
     shared, shared_differences = (Shared(len(values), shape[1]) for _ in range(2))
     for i, axis in enumerate(axes):
-        counts = agreement(values, target, axis.blocks, convention)
-        tau = counts.tau
-        psi[i] = axis_values(tau)
-        groups[i] = np.sum(counts.pairs > 0, axis=0)
-        pairs[i], ties[i] = (part.sum(axis=0, dtype=np.int64) for part in (counts.pairs, counts.ties))
-        if bootstrap is not None and len(tau):
-            resampled = draw(tau, bootstrap, i)
-            alone.append(spread(tau, resampled, i))
-            shared.add(influence(tau, axis.blocks, len(values)))
-            if baseline is not None:
-                lead = tau - tau[:, [baseline]]
-                differences.append(spread(lead, resampled - resampled[:, [baseline]], i))
-                shared_differences.add(influence(lead, axis.blocks, len(values)))
-    return Granulated(
-        psi,
-        groups,
-        pairs,
-        ties,
-        total(psi),
-        overall(values, target, convention),
-        np.sum(~np.isnan(values), axis=0, dtype=np.int64),
-        _intervals(alone, shared, bootstrap, shape) if bootstrap else None,
-        _intervals(differences, shared_differences, bootstrap, shape) if bootstrap and baseline is not None else None,
-    )
+        if not axis.groups:
+            continue
+        tau = agreement(values, target, axis.blocks, convention).tau
+        resampled = draw(tau, bootstrap, i)
+        alone.append(spread(tau, resampled, i))
+        shared.add(influence(tau, axis.blocks, len(values)))
+        if baseline is not None:
+            lead = tau - tau[:, [baseline]]
+            differences.append(spread(lead, resampled - resampled[:, [baseline]], i))
+            shared_differences.add(influence(lead, axis.blocks, len(values)))
+    leads = _intervals(differences, shared_differences, bootstrap, shape) if baseline is not None else None
+    return replace(result, intervals=_intervals(alone, shared, bootstrap, shape), versus=leads)
 
 
 def _intervals(parts: Sequence[Spread], shared: Shared, bootstrap: Bootstrap, shape: tuple[int, int]) -> Intervals:

@@ -42,6 +42,8 @@ def _axis(name: str, group: Indices) -> Axis:
     sizes = np.bincount(group)
     starts = np.cumsum(sizes) - sizes
     blocks = tuple(
-        order[starts[sizes == size][:, None] + np.arange(size)] for size in np.unique(sizes[sizes >= 2]).tolist()
+        order[starts[sizes == size][:, None] + np.arange(size)]
+        for size in np.flatnonzero(np.bincount(sizes)).tolist()
+        if size >= 2
     )
     return Axis(name, blocks, int(np.sum(sizes == 1)))

@@ -12,13 +12,14 @@ their I over the sum of their H), logarithms to base 2 with 1e-12 inside that of
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from icc_cli.ranking.table import Floats, Indices, joint_codes
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[Any]
 
 PAIRS_AT_ONCE = 1 << 21
 SYMBOLS = 3
@@ -48,6 +49,22 @@ def pgdl_score(measure: Floats, target: Floats, hparams: dict[str, Indices]) -> 
     return _least(measure, target, hparams, (AT_MOST,), _unweighted)
 
 
+def resampled(
+    measure: Floats, target: Floats, hparams: dict[str, Indices], given: Sequence[str], score: str, drawn: Floats
+) -> Floats:
+    """(B,) the score, `cmi` or `pgdl`, under the hyperparameters `given`, of B resamples of models.
+
+    `drawn` (B, M) is how often a resample holds each model; pairs of a model with its copies are left out.
+    """
+    ratio = _weighted if score == "cmi" else _unweighted
+    cell = joint_codes([hparams[name] for name in given], len(target))
+    values = []
+    for times in drawn:
+        members = np.bincount(cell, weights=times)
+        values.append(ratio(pair_counts(measure, target, cell, times), members))
+    return np.array(values)
+
+
 def _least(
     measure: Floats,
     target: Floats,
@@ -72,14 +89,14 @@ def _subsets(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, 
         yield from combinations(names, size)
 
 
-def pair_counts(measure: Floats, target: Floats, cell: Indices) -> Counts:
+def pair_counts(measure: Floats, target: Floats, cell: Indices, times: Floats | None = None) -> Counts:
     """(cells of a pair, 3, 3) numbers of ordered pairs by sign of the measure and of the target: -1, 0, 1.
 
-    A pair of models is in the cell (cell[a], cell[b]). A model's pair with itself is not counted. Models are
-    taken some rows at a time.
+    A pair of models is in the cell (cell[a], cell[b]), and counts times[a] times[b] when `times` (M,) is given.
+    A model's pair with itself is not counted. Models are taken some rows at a time.
     """
     models, kinds = len(target), int(cell.max(initial=0)) + 1
-    counts = np.zeros(kinds * kinds * SYMBOLS * SYMBOLS, dtype=np.int64)
+    counts: Counts = np.zeros(kinds * kinds * SYMBOLS * SYMBOLS, dtype=np.int64 if times is None else np.float64)
     step = max(1, PAIRS_AT_ONCE // models)
     for start in range(0, models, step):
         rows = slice(start, start + step)
@@ -88,15 +105,16 @@ def pair_counts(measure: Floats, target: Floats, cell: Indices) -> Counts:
             code *= SYMBOLS
             code += 1 + (values[rows, None] > values[None, :]).astype(np.intp)
             code -= values[rows, None] < values[None, :]
-        counts += np.bincount(code.ravel(), minlength=len(counts))
+        pairs = None if times is None else (times[rows, None] * times[None, :]).ravel()
+        counts += np.bincount(code.ravel(), weights=pairs, minlength=len(counts))
     table = counts.reshape(kinds * kinds, SYMBOLS, SYMBOLS)
-    table[:: kinds + 1, 1, 1] -= np.bincount(cell, minlength=kinds)
+    table[:: kinds + 1, 1, 1] -= np.bincount(cell, weights=None if times is None else times**2, minlength=kinds)
     return table
 
 
 def _weighted(counts: Counts, members: Counts) -> float:
     """Jiang et al.: cells weighted by their share of the pairs."""
-    share = counts / max(1, counts.sum())
+    share = counts / (counts.sum() or 1)
     entropy = np.sum(_surprise(share.sum(axis=1), share.sum(axis=(1, 2))[:, None]))
     return float(_information(share).sum() / entropy) if entropy > EPSILON else np.nan
 

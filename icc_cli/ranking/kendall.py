@@ -7,7 +7,7 @@
 with m a measure and t the target. Groups are enumerated once for an axis and serve every measure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ Convention = Literal["paper", "reference"]
 Counts = npt.NDArray[np.integer[Any]]
 
 CELLS_AT_ONCE = 1 << 18
-PAIRWISE_LIMIT = 1 << 28
 NARROW = 1 << 15
 
 
@@ -122,38 +121,3 @@ def _mean(rows: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         mean: Floats = np.where(defined, rows, 0.0).sum(axis=0) / count
     return mean
-
-
-def overall(values: Floats, target: Floats, convention: Convention = "paper") -> Floats:
-    """(K,) tau over all pairs of models, one group that ignores the hyperparameters."""
-    models, measures = values.shape
-    if models * models * measures <= PAIRWISE_LIMIT:
-        everyone = (np.arange(models, dtype=np.intp)[None, :],)
-        tau: Floats = agreement(values, target, everyone, convention).tau[0]
-        return tau
-    return np.array(list(_sorted_tau(values, target, convention)))
-
-
-def _sorted_tau(values: Floats, target: Floats, convention: Convention) -> Iterator[float]:
-    """tau of each measure in M log M steps, from Kendall's tau-b and the numbers of tied pairs."""
-    from scipy.stats import kendalltau
-
-    whole = _tied(target)
-    for column in values.T:
-        present = ~np.isnan(column)
-        m, t = column[present], target[present]
-        pairs = len(m) * (len(m) - 1) // 2
-        in_m, in_t = _tied(m), whole if present.all() else _tied(t)
-        both = _tied(np.column_stack([m, t])) if convention == "reference" else 0
-        if pairs == both:
-            yield np.nan
-        elif pairs in (in_m, in_t):
-            yield 0.0
-        else:
-            scale = np.sqrt(float(pairs - in_m)) * np.sqrt(float(pairs - in_t))
-            yield round(kendalltau(m, t).statistic * scale) / (pairs - both)
-
-
-def _tied(rows: Floats) -> int:
-    count = np.unique(rows, axis=0 if rows.ndim > 1 else None, return_counts=True)[1].astype(np.int64)
-    return int(np.sum(count * (count - 1) // 2))

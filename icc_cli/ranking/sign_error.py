@@ -24,7 +24,10 @@ QUANTILE = 90
 
 @dataclass(frozen=True)
 class SignError:
-    """Mean, 90th percentile and maximum over the environments kept, None where none is; `axes` the mean by axis."""
+    """Mean, 90th percentile and maximum over the environments kept, None where none is; `axes` the mean by axis.
+
+    `resampled` (B,) is the mean in resamples of the models.
+    """
 
     environments: int
     dropped: int
@@ -32,6 +35,7 @@ class SignError:
     p90: float | None
     max: float | None
     axes: dict[str, tuple[float | None, int]]
+    resampled: Floats | None = None
 
 
 def weights(difference: Floats, samples: int) -> Floats:
@@ -48,11 +52,14 @@ def sign_error(
     levels: dict[str, Indices],
     samples: int = 10_000,
     least_size: float = LEAST_SIZE,
+    drawn: Floats | None = None,
 ) -> SignError:
     """The robust sign error of one measure, times its direction, from (M,) values without NaN.
 
     `axes` group the models of every seed together; `levels` holds each hyperparameter's (M,) integer codes.
+    `drawn` (B, M), how often each of B resamples holds a model, asks for the mean of each resample too.
     """
+    resampled = _Resampled(drawn)
     kept: list[float] = []
     dropped = 0
     by_axis: dict[str, tuple[float | None, int]] = {}
@@ -66,15 +73,45 @@ def sign_error(
                 dropped += 1
                 continue
             signs = np.sign(measure[low][:, None] - measure[high]) * np.sign(target[low][:, None] - target[high])
-            errors.append(float(np.sum(weight * (1 - signs) / 2) / total))
+            wrong = weight * (1 - signs) / 2
+            errors.append(float(np.sum(wrong) / total))
+            resampled.add(wrong, weight, low, high)
         by_axis[axis.name] = (float(np.mean(errors)) if errors else None, len(errors))
         kept += errors
     if not kept:
         return SignError(0, dropped, None, None, None, by_axis)
     both = np.repeat(kept, 2)
     return SignError(
-        len(kept), dropped, float(np.mean(kept)), float(np.percentile(both, QUANTILE)), float(np.max(kept)), by_axis
+        len(kept),
+        dropped,
+        float(np.mean(kept)),
+        float(np.percentile(both, QUANTILE)),
+        float(np.max(kept)),
+        by_axis,
+        resampled.mean,
     )
+
+
+class _Resampled:
+    """Adds up the error of each environment in each resample; one without a pair in a resample is left out of it."""
+
+    def __init__(self, drawn: Floats | None) -> None:
+        self._drawn = drawn
+        self._sum, self._count = (np.zeros(0 if drawn is None else len(drawn)) for _ in range(2))
+
+    def add(self, wrong: Floats, weight: Floats, low: Indices, high: Indices) -> None:
+        if self._drawn is None:
+            return
+        first, second = self._drawn[:, low], self._drawn[:, high]
+        error, whole = (np.sum((first @ part) * second, axis=1) for part in (wrong, weight))
+        some = whole > 0
+        self._sum[some] += error[some] / whole[some]
+        self._count += some
+
+    @property
+    def mean(self) -> Floats | None:
+        with np.errstate(invalid="ignore"):
+            return None if self._drawn is None else self._sum / self._count
 
 
 def _environments(axis: Axis, level: Indices) -> Iterator[tuple[Indices, Indices]]:

@@ -69,8 +69,8 @@ class ModelTable:
 
 
 def with_gap(table: ModelTable) -> ModelTable:
-    """The table with `generalization_gap`, train minus test accuracy, where it has no such column of its own."""
-    if GAP in table.columns:
+    """The table with `generalization_gap`, train minus test accuracy, where it has both and no such column."""
+    if GAP in table.columns or not {TRAIN, TEST} <= set(table.columns):
         return table
     return table.with_column(GAP, table.column(TRAIN) - table.column(TEST))
 
@@ -113,7 +113,16 @@ def number(value: Value, where: str) -> float:
 def codes(values: Sequence[Value]) -> Indices:
     """(M,) integers, equal where the values compare equal, numbered in order of appearance."""
     seen: dict[Value, int] = {}
-    return np.array([seen.setdefault(canonical(value), len(seen)) for value in values], dtype=np.intp)
+    written: dict[Value, int] = {}
+    numbered = np.empty(len(values), dtype=np.intp)
+    for i, value in enumerate(values):
+        # 1, 1.0 and True are one key of a dictionary, and so are two structures never.
+        key = (type(value), value if isinstance(value, str | int | float) else i)
+        code = written.get(key)
+        if code is None:
+            code = written[key] = seen.setdefault(canonical(value), len(seen))
+        numbered[i] = code
+    return numbered
 
 
 def average_seeds(table: ModelTable) -> tuple[ModelTable, int]:
@@ -140,5 +149,17 @@ def joint_codes(parts: Sequence[Indices], models: int) -> Indices:
     """(M,) integers, equal for the models that agree on every part."""
     joint = np.zeros(models, dtype=np.intp)
     for part in parts:
-        joint = np.unique(joint * (part.max(initial=0) + 1) + part, return_inverse=True)[1]
+        joint = renumbered(joint * (part.max(initial=0) + 1) + part)
     return joint
+
+
+def renumbered(code: Indices) -> Indices:
+    """(M,) integers from 0 without gaps in the order of `code`, equal where it is equal.
+
+    numpy.unique does the same, and imports numpy.ma, which a command that starts at once cannot afford.
+    """
+    order = np.argsort(code, kind="stable")
+    ascending = code[order]
+    number = np.empty(len(code), dtype=np.intp)
+    number[order] = np.cumsum(np.concatenate([[False], ascending[1:] != ascending[:-1]])[: len(code)])
+    return number

@@ -1,13 +1,11 @@
-"""The default search: a bracket under common random numbers, then fresh draws on both sides of the crossing."""
+"""The default search: a bracket under common random numbers, then stochastic approximation around the crossing."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
 from scipy.stats import t as student
 
 from icc_cli.sharpness.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, SMALLEST, Estimate, Sampler
@@ -18,37 +16,141 @@ SPREAD = 0.04
 """Accuracies of one magnitude are taken to vary by so much, until there are draws enough to tell."""
 FIRST_STEP = 8.0
 CLOSE = 1.7
+BRACKET_DRAWS = 4
 FRESH = 1_000_000
 """Draws from this number on are used once; those before it are common to all magnitudes of the bracket."""
-ATTEMPTS = 8
+HALF = 0.25
+"""The slope of accuracy in log m is taken between magnitudes so far on both sides."""
+NEAR = 0.12
+"""A slope is good for a crossing so near to where it was taken, in log m."""
+SLOPE_ERROR = 0.15
+"""Relative standard error to which a slope is wanted."""
+LEAST, MOST = 40, 4096
+"""Draws of one crossing."""
+MOST_PAIRS = 96
 NORMAL = 1.96
-FAR = 1.5
-"""Half distances of the levels from their centre; a crossing farther off is looked for from there."""
-FALLS = 5.0
-"""Standard errors by which accuracy has to fall between the levels. With fewer the slope is unsure, and a search
-that stops when its error looks small would stop where the slope looks steep."""
+WORST_DRAWS = 3
+WORST_CLOSE = 5e-3
+WORST_NARROW = 1.02
+WORST_STEPS = 12
 
 
-def search(
-    sampler: Sampler,
-    target: float,
-    tolerance: float,
-    draws: int = 4,
-    least: int = 2,
-    most: int = 512,
-    widest: float = 0.2,
-) -> Estimate:
+def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
     """The magnitude at which mean accuracy crosses `target`, to a relative standard error of `tolerance`.
 
-    So many `draws` at the most decide a side of the bracket; each of the two levels at the crossing is given
-    `least` to `most` blocks.
+    Lai and Robbins' adaptive stochastic approximation: with theta the crossing's logarithm and b the slope of
+    accuracy in log m, every fresh draw at x gives a term x + (accuracy - target) / b, whose mean over the draws is
+    the estimate of theta and the x of the next draws. Since x stays at the estimate, an error of b does not bias it;
+    b is taken anew, from pairs of magnitudes with common random numbers, when the estimate has moved away from where
+    it was taken.
     """
-    centre = _bracket(sampler, target, draws)
+    centre = _bracket(sampler, target, BRACKET_DRAWS)
     if centre is None:
         return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
     if centre <= SMALLEST:
         return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
-    return _refine(sampler, target, centre, tolerance, least * sampler.block, most * sampler.block, widest)
+    fresh = count(FRESH)
+    x = taken = math.log(centre)
+    slope, slope_error = _slope(sampler, target, x, fresh)
+    positions: list[float] = []
+    values: list[float] = []
+    error = math.inf
+    while len(values) < MOST:
+        found = sampler.accuracies(math.exp(x), [next(fresh) for _ in range(sampler.block)], target)
+        values += found.tolist()
+        positions += [x] * len(found)
+        x, error = _estimate(positions, values, target, slope, sampler.images)
+        error *= math.sqrt(1 + slope_error**2)
+        if x > math.log(sampler.upper) and len(values) >= LEAST:
+            return Estimate(HIT_BOUND, 1 / sampler.upper, None, float(np.mean(found)), sampler.passes, len(values))
+        x = min(max(x, taken - 2 * HALF), taken + 2 * HALF, math.log(sampler.upper) + NEAR)
+        if abs(x - taken) > NEAR and (error <= 2 * tolerance or abs(x - taken) > HALF) and len(values) >= LEAST // 2:
+            taken = x
+            slope, slope_error = _slope(sampler, target, x, fresh)
+            # Draws from afar bias the mean as far as accuracy is not linear; they are left out.
+            near = [i for i, position in enumerate(positions) if abs(position - x) <= HALF]
+            positions, values = [positions[i] for i in near], [values[i] for i in near]
+        elif error <= tolerance and len(values) >= LEAST:
+            break
+    outcome = CONVERGED if error <= tolerance else NOT_CONVERGED
+    accuracy = float(np.mean(values[-LEAST:]))
+    return Estimate(outcome, math.exp(-x), error * math.exp(-x), accuracy, sampler.passes, len(values))
+
+
+def search_worst(sampler: Sampler, target: float) -> Estimate:
+    """The same for ascents, whose accuracy hardly varies from draw to draw: each of three draws is bisected in log m,
+    to 2 % of m or 5e-3 of accuracy, after a bracket that the first steps of ascent give; the standard error is that
+    of the mean of log m over the draws, and no less than what bisection leaves open."""
+    centre = _bracket(sampler, target, BRACKET_DRAWS)
+    if centre is None:
+        return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
+    if centre <= SMALLEST:
+        return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
+    logs: list[float] = []
+    accuracies: list[float] = []
+    width = CLOSE
+    for draw in range(WORST_DRAWS):
+        found = _bisected(sampler, target, draw, centre, width)
+        if found is None:
+            return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, draw + 1)
+        logs.append(math.log(found[0]))
+        accuracies.append(found[1])
+        centre, width = math.exp(float(np.mean(logs))), 1.1
+    n = len(logs)
+    spread = float(np.std(logs, ddof=1)) / math.sqrt(n) * float(student.ppf(0.975, n - 1)) / NORMAL
+    error = max(spread, math.log(WORST_NARROW) / 2)
+    inverse = math.exp(-float(np.mean(logs)))
+    return Estimate(CONVERGED, inverse, error * inverse, float(np.mean(accuracies)), sampler.passes, n)
+
+
+def _bisected(sampler: Sampler, target: float, draw: int, centre: float, width: float) -> tuple[float, float] | None:
+    """(magnitude, accuracy) at one draw's crossing; None when it is over the upper end."""
+
+    def excess(magnitude: float) -> float:
+        return float(sampler.accuracies(magnitude, [draw], target)[0]) - target
+
+    low, high = centre / width, min(centre * width, sampler.upper)
+    while (over := excess(low)) < 0 and low > SMALLEST:
+        low, high = low / width**2, low
+    while excess(high) > 0:
+        if high >= sampler.upper:
+            return None
+        low, high = high, min(high * width**2, sampler.upper)
+    for _ in range(WORST_STEPS):
+        middle = math.sqrt(low * high)
+        over = excess(middle)
+        if abs(over) < WORST_CLOSE or high / low < WORST_NARROW:
+            break
+        low, high = (middle, high) if over > 0 else (low, middle)
+    return middle, over + target
+
+
+def _slope(sampler: Sampler, target: float, x: float, fresh: Iterator[int]) -> tuple[float, float]:
+    """How fast mean accuracy falls in log m around `x` (positive), and its relative standard error."""
+    falls: list[float] = []
+    while len(falls) < MOST_PAIRS:
+        draws = [next(fresh) for _ in range(sampler.block)]
+        low, high = (sampler.accuracies(math.exp(x + step), draws, target) for step in (-HALF, HALF))
+        falls += ((low - high) / (2 * HALF)).tolist()
+        slope = float(np.mean(falls))
+        error = float(np.std(falls, ddof=1)) / math.sqrt(len(falls))
+        if slope > 0 and error <= SLOPE_ERROR * slope and len(falls) >= 2 * sampler.block:
+            break
+    least = 1 / (sampler.images * len(falls) * 2 * HALF)
+    return max(slope, least), error / max(slope, least)
+
+
+def _estimate(
+    positions: list[float], values: list[float], target: float, slope: float, images: int
+) -> tuple[float, float]:
+    """The crossing's logarithm, and its standard error, widened by Student's t for few draws.
+
+    Accuracies of so many images lie on a grid: its step's variance is the least of theirs.
+    """
+    terms: NDArray[np.float64] = np.array(positions) + (np.array(values) - target) / slope
+    n = len(terms)
+    variance = float(terms.var(ddof=1)) + (1 / images / slope) ** 2 / 12
+    return float(terms.mean()), math.sqrt(variance / n) * float(student.ppf(0.975, n - 1)) / NORMAL
 
 
 def _bracket(sampler: Sampler, target: float, draws: int) -> float | None:
@@ -82,94 +184,6 @@ def _bracket(sampler: Sampler, target: float, draws: int) -> float | None:
             return middle
         low, high = (middle, high) if over > 0 else (low, middle)
     return math.sqrt(low * high)
-
-
-@dataclass
-class _Level:
-    """The draws at one magnitude."""
-
-    magnitude: float
-    values: list[float] = field(default_factory=list)
-
-    def add(self, sampler: Sampler, fresh: Iterator[int], target: float) -> None:
-        draws = [next(fresh) for _ in range(sampler.block)]
-        self.values += sampler.accuracies(self.magnitude, draws, target).tolist()
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Where accuracy crosses the target: `position` in units of the half distance of the levels from their centre,
-    the standard error of the magnitude's logarithm, and by how many standard errors the logit of accuracy falls between
-    the levels."""
-
-    position: float
-    error: float
-    falls: float
-
-
-def crossing(low: NDArray[np.float64], high: NDArray[np.float64], target: float, images: int, half: float) -> Crossing:
-    """The crossing from accuracies at two magnitudes, whose logarithms are 2 `half` apart.
-
-    The logit of mean accuracy is taken for linear in log m between them. The error is the delta method's, with the
-    variance of each level's mean from its draws, and Student's t: it is widened so that 1.96 of it cover 95 %
-    however few the draws are. Images are a grid of accuracies: their step's variance is the least of a mean's.
-    """
-    n = len(low)
-    step = 1 / images
-    means = [(values.sum() + step / 2) / (n + step) for values in (low, high)]
-    variances = [
-        (values.var(ddof=1) / n + step**2 / 12 / n) / (p * (1 - p)) ** 2
-        for values, p in zip((low, high), means, strict=True)
-    ]
-    drop = float(logit(means[0]) - logit(means[1]))
-    if drop <= 0:
-        return Crossing(math.copysign(math.inf, np.mean(means) - target), math.inf, 0.0)
-    position = float((logit(means[0]) + logit(means[1])) / 2 - logit(target)) / (drop / 2)
-    weights = (1 - position) / 2, (1 + position) / 2
-    slope = drop / (2 * half)
-    error = math.sqrt(weights[0] ** 2 * variances[0] + weights[1] ** 2 * variances[1]) / slope
-    widened = error * float(student.ppf(0.975, 2 * n - 2)) / NORMAL
-    return Crossing(position, widened, drop / math.sqrt(sum(variances)))
-
-
-def _refine(
-    sampler: Sampler, target: float, centre: float, tolerance: float, least: int, most: int, widest: float
-) -> Estimate:
-    """Fresh draws at two magnitudes on both sides of `centre`, until the crossing between them is sure enough."""
-    fresh = count(FRESH)
-    half = min(max(4 * tolerance, 0.03), widest)
-    best = Estimate(NOT_CONVERGED, 1 / centre, None, None, sampler.passes, 0)
-    for _ in range(ATTEMPTS):
-        low, high = _Level(centre * math.exp(-half)), _Level(centre * math.exp(half))
-        while len(low.values) < most:
-            low.add(sampler, fresh, target)
-            high.add(sampler, fresh, target)
-            if len(low.values) < least:
-                continue
-            found = crossing(np.array(low.values), np.array(high.values), target, sampler.images, half)
-            if abs(found.position) > FAR:
-                break
-            magnitude = centre * math.exp(half * found.position)
-            accuracy = (
-                float(np.mean(low.values) * (1 - found.position) + np.mean(high.values) * (1 + found.position)) / 2
-            )
-            outcome = CONVERGED if found.error <= tolerance and found.falls >= FALLS else NOT_CONVERGED
-            best = Estimate(
-                outcome, 1 / magnitude, found.error / magnitude, accuracy, sampler.passes, 2 * len(low.values)
-            )
-            if magnitude > sampler.upper:
-                return Estimate(HIT_BOUND, 1 / sampler.upper, None, accuracy, sampler.passes, 2 * len(low.values))
-            if outcome == CONVERGED:
-                return best
-        else:
-            return best
-        if found.falls < FALLS:
-            half *= 1.6
-        if math.isfinite(found.position):
-            centre = min(centre * math.exp(half * max(-4.0, min(4.0, found.position))), sampler.upper)
-        else:
-            centre *= math.exp(math.copysign(half, found.position))
-    return best
 
 
 def _binomial(target: float, images: int) -> float:

@@ -100,15 +100,7 @@ def _estimate(subject: Subject, mode: str, settings: Settings, seed: str, clean:
         return reference.bisect(Ascents(subject, seed, settings.ascent_steps, thorough=True), target, 1)
     if mode == "random":
         return sequential.search(RandomDraws(subject, seed), target, settings.tolerance)
-    return sequential.search(
-        Ascents(subject, seed, settings.ascent_steps),
-        target,
-        settings.tolerance,
-        draws=1,
-        least=2,
-        most=16,
-        widest=0.04,
-    )
+    return sequential.search_worst(Ascents(subject, seed, settings.ascent_steps), target)
 
 
 def _check(subject: Subject) -> None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from icc_cli.activations import Capture
+from icc_cli.activations.functions import NAMES
 from icc_cli.errors import CheckpointError
 
 SITES = {"resnet18": 17, "vgg11_bn": 10, "densenet121": 121, "googlenet": 57}
@@ -64,6 +65,96 @@ def test_captures_equal_fx_bit_for_bit(name):
         assert torch.equal(value, expected), site.name
 
 
+class OtherSpellings(nn.Module):
+    """ReLU by other names, and calls of the same functions that are none."""
+
+    def forward(self, x):
+        values = [
+            x.clamp(min=0), x.clamp(0), torch.clamp(x, min=0.0), x.clamp_min(0), torch.clamp_min(x, 0), x.clip(min=0),
+            F.threshold(x, 0, 0), nn.Threshold(0.0, 0.0)(x), x.clone().clamp_(min=0), x.clone().clamp_min_(0.0),
+        ]  # fmt: skip
+        no_relu = [x.clamp(min=0.1), x.clamp(max=0), x.clamp(-1, 1), x.clamp(min=x), F.threshold(x, 0.1, 0)]
+        assert len(no_relu) == 5
+        return torch.stack(values)
+
+
+def test_clamps_and_thresholds_at_zero_are_relus():
+    model = OtherSpellings()
+    capture = Capture(model)
+    x = torch.randn(5, 4)
+    with capture:
+        values = model(x)
+    sites, captured = capture.take()
+    assert [site.name for site in sites] == ["relu", *(f"relu#{i}" for i in range(1, 10))]
+    assert all(torch.equal(value, x) for value in captured)
+    assert all(torch.equal(value, x.relu()) for value in values)
+
+
+MODULES = {
+    "relu6": (nn.ReLU6, nn.ReLU6(inplace=True), nn.Hardtanh(0, 6)), "leaky_relu": (nn.LeakyReLU,), "elu": (nn.ELU,),
+    "prelu": (nn.PReLU,), "rrelu": (nn.RReLU,), "selu": (nn.SELU,), "celu": (nn.CELU,), "gelu": (nn.GELU,),
+    "silu": (nn.SiLU, nn.SiLU(inplace=True)), "mish": (nn.Mish,), "hardswish": (nn.Hardswish,),
+    "hardsigmoid": (nn.Hardsigmoid,), "softplus": (nn.Softplus,), "sigmoid": (nn.Sigmoid,), "tanh": (nn.Tanh,),
+    "hardtanh": (nn.Hardtanh,), "relu": (nn.ReLU,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_activation_is_a_site_when_its_name_is_asked_for(name):
+    torch.manual_seed(0)
+    for kind in MODULES[name]:
+        model = nn.Sequential(nn.Linear(3, 4), kind() if isinstance(kind, type) else kind).eval()
+        x = torch.randn(6, 3)
+        for wanted, count in (((name,), 1), (tuple(n for n in NAMES if n != name), 0), (NAMES, 1)):
+            capture = Capture(model, wanted)
+            with torch.inference_mode(), capture:
+                model(x)
+            sites, values = capture.take()
+            assert len(sites) == count
+            assert capture.seen == {name: 1}
+            if count:
+                assert sites[0].name == "1"
+                torch.testing.assert_close(values[0], model[0](x), rtol=0, atol=0)
+
+
+def test_globs_choose_sites_and_keep_their_names():
+    model = Spellings().eval()
+    x = torch.randn(2, 4)
+
+    def names(**globs):
+        capture = Capture(model, **globs)
+        with torch.inference_mode(), capture:
+            model(x)
+        return [site.name for site in capture.take()[0]]
+
+    assert names(include=("act*", "block.*")) == ["act", "act#1", "block.1"]
+    assert names(exclude=("relu*",)) == ["act", "act#1", "inplace", "block.1"]
+    assert names(include=("relu*",), exclude=("relu", "relu#[1-3]")) == ["relu#4", "relu#5"]
+
+
+def test_a_neuron_of_a_transformer_is_a_unit_pooled_over_tokens():
+    torch.manual_seed(0)
+    tokens = nn.Sequential(nn.Linear(3, 5), nn.GELU())
+    capture = Capture(tokens, ("gelu",))
+    for shape in ((4, 7, 3), (4, 2, 6, 3)):
+        x = torch.randn(*shape)
+        with torch.inference_mode(), capture:
+            tokens(x)
+        (site,), (value,) = capture.take()
+        assert (site.kind, site.neurons) == ("tokens", 5)
+        assert site.map_size == x[0].numel() // 3
+        torch.testing.assert_close(value, tokens[0](x).flatten(1, -2).max(1).values, rtol=0, atol=0)
+
+
+def test_a_map_that_no_linear_layer_made_has_its_channels_first():
+    capture = Capture(nn.Sequential(nn.Linear(6, 6), nn.Identity(), nn.BatchNorm2d(3), nn.ReLU()).eval())
+    x = torch.randn(2, 3, 5, 6)
+    with torch.inference_mode(), capture:
+        nn.Sequential(nn.Linear(6, 6), nn.BatchNorm2d(3).eval(), nn.ReLU())(x)
+    (site,), (value,) = capture.take()
+    assert (site.kind, value.shape) == ("map", (2, 3))
+
+
 class Spellings(nn.Module):
     """Every spelling of ReLU, shared modules, and a ReLU that destroys its input."""
 
@@ -116,8 +207,8 @@ def test_no_hook_stays_on_the_model_even_after_an_error():
 
 
 def test_an_unknown_shape_is_named():
-    model = nn.Sequential(nn.Flatten(), nn.Unflatten(1, (2, 2, 1, 1, 1)), nn.ReLU())
-    with pytest.raises(CheckpointError, match="site 2 has a pre-activation of shape"), Capture(model):
+    model = nn.Sequential(nn.Flatten(0), nn.ReLU())
+    with pytest.raises(CheckpointError, match="site 1 has a pre-activation of shape"), Capture(model):
         model(torch.randn(2, 4))
 
 

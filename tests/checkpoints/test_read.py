@@ -1,8 +1,10 @@
 """Reading checkpoints: what is accepted, what is refused, and that a hash belongs to the weights alone."""
 
 import argparse
+import datetime
 import hashlib
 import os
+import pathlib
 import pickle
 from collections import OrderedDict
 
@@ -40,7 +42,32 @@ FORMS = {
     "lightning_compiled": lambda s: {"state_dict": prefixed(s, "model._orig_mod.")},
     "nested": lambda s: {"state_dict": {"model": prefixed(s, "module.")}},
     "namespace": lambda s: {"model": s, "args": argparse.Namespace(lr=0.1)},
-}
+    "network": lambda s: {"network": s, "iteration": 10},
+    "deepspeed": lambda s: {"module": s, "global_steps": 3},
+    "averaged": lambda s: {"n_averaged": torch.tensor(5), **prefixed(s, "module.")},
+    "averaged_wrapped": lambda s: {"state_dict": {"n_averaged": torch.tensor(5), **prefixed(s, "module.")}},
+    "timm_ema_only": lambda s: {"state_dict_ema": s, "arch": "resnet18", "version": 2},
+    "lightning_parallel": lambda s: {"state_dict": prefixed(s, "model.module."), "epoch": 4, "global_step": 90},
+    "compiled_twice": lambda s: {"state_dict": prefixed(s, "module._orig_mod.module.")},
+    "whole_training": lambda s: {
+        "epoch": 3, "arch": "resnet20", "best_acc1": torch.tensor(91.2), "model": prefixed(s, "module."),
+        "optimizer": trained_optimizer(), "scheduler": {"_last_lr": [0.1]}, "rng": torch.get_rng_state(),
+        "args": argparse.Namespace(lr=0.1, when=datetime.date(2020, 1, 1), where=pathlib.PosixPath("data")),
+    },
+    "numpy_numbers": lambda s: {"state_dict": s, "losses": [0.5, 0.4], "accuracy": 0.9},
+    "ordered": lambda s: {"state_dict": OrderedDict(reversed(list(s.items())))},
+    "parameters": lambda s: {"state_dict": {k: nn.Parameter(v, False) for k, v in s.items()}},
+    "strided": lambda s: {"state_dict": {k: v.t().contiguous().t() if v.dim() == 2 else v for k, v in s.items()}},
+    "extra_state": lambda s: {"state_dict": {**s, "2._extra_state": {"scale": 1.0}}},
+}  # fmt: skip
+
+
+def trained_optimizer():
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    return optimizer.state_dict()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -48,7 +75,7 @@ def test_every_form_has_the_same_weights(form, state, tmp_path):
     path = tmp_path / "net.pt"
     torch.save(FORMS[form](state), path)
     checkpoint = read(path)
-    assert list(checkpoint.state) == list(state)
+    assert sorted(checkpoint.state) == sorted(state)
     assert checkpoint.weights_sha256 == weights_sha256(state)
 
 
@@ -160,3 +187,67 @@ def test_no_state_dict_lists_what_there_is(tmp_path):
     with pytest.raises(CheckpointError, match="no state dict") as caught:
         read(path)
     assert caught.value.details == ("weights: list", "epoch: int")
+
+
+def test_hyperparameters_and_epoch_are_picked_up_as_plain_data(state, tmp_path):
+    path = tmp_path / "net.pt"
+    content = {
+        "state_dict": state,
+        "hyper_parameters": {"lr": 0.1, "name": "a", "layers": [1, 2]},
+        "args": argparse.Namespace(batch_size=32, lr=0.5, amp=False, mean=[0.4, 0.5, 0.6], std=(0.2, 0.2, 0.3)),
+        "metrics": {"train_accuracy": 1, "other": 2},
+        "epoch": 7,
+    }
+    torch.save(content, path)
+    found = read(path)
+    assert found.hparams == {"lr": 0.1, "name": "a", "batch_size": 32, "amp": False}
+    assert found.data == {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.2, 0.3]}
+    assert found.metrics == {"train_accuracy": 1.0}
+    assert found.epoch == 7
+
+
+def test_state_key_may_end_in_a_prefix_of_the_keys(state, tmp_path):
+    path = tmp_path / "net.ckpt"
+    student, teacher = prefixed(state, "student."), prefixed({k: v + 1 for k, v in state.items()}, "teacher.net.")
+    torch.save({"state_dict": {**student, **teacher}}, path)
+    assert read(path, "state_dict.student").weights_sha256 == weights_sha256(state)
+    assert read(path, "state_dict.teacher.net").weights_sha256 != weights_sha256(state)
+    with pytest.raises(CheckpointError, match="no entry"):
+        read(path, "state_dict.tea")
+
+
+def test_every_form_has_the_same_cache_as_the_bare_state_dict(tmp_path):
+    """Through the command: the content key of `icc extract` is over the weights, not over how they were wrapped."""
+    from typer.testing import CliRunner
+
+    from icc_cli.cache import stored_content_key
+    from icc_cli.cli import app
+
+    torch.manual_seed(0)
+    (tmp_path / "tiny.py").write_text(
+        "from torch import nn\n"
+        "def tiny():\n"
+        "    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3))\n"
+    )
+    weights = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(72, 3)
+    ).state_dict()
+    keys = {}
+    for form in FORMS:
+        folder = tmp_path / form
+        folder.mkdir()
+        torch.save(FORMS[form](weights), folder / "net.pt")
+        options = ["--model", f"{tmp_path}/tiny.py:tiny", "--data", "digits", "--per-class", "2", "-q"]
+        result = CliRunner().invoke(app, ["extract", str(folder / "net.pt"), *options, "-o", str(folder)])
+        assert result.exit_code == 0, (form, result.output)
+        keys[form] = stored_content_key(folder / "net.h5")
+    assert len(keys) >= 20
+    assert set(keys.values()) == {keys["bare"]} and keys["bare"]
+
+
+def test_a_whole_module_is_read_when_that_is_allowed(tmp_path):
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    torch.save(module, tmp_path / "net.pt")
+    with pytest.raises(CheckpointError, match="could run code"):
+        read(tmp_path / "net.pt")
+    assert read(tmp_path / "net.pt", unsafe_pickle=True).weights_sha256 == weights_sha256(module.state_dict())

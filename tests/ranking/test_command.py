@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import subprocess
 import sys
 
@@ -228,7 +229,7 @@ USE = ("--hparams", "lr", "--target", "acc", "--measures", "m")
         (TABLE, (*USE[:4], "--measures", "nope"), 2, "no column 'nope'"),
         (TABLE, USE[2:], 2, "no hyperparameter"),
         (TABLE, (*USE, "--direction", "m=2"), 2, "--direction"),
-        (TABLE, (*USE, "--score", "pgdl", "--bootstrap", "9"), 2, "--bootstrap"),
+        (TABLE, (*USE, "--score", "pgdl", "--versus", "m"), 2, "--versus"),
         (TABLE.replace("0.6,2", "0.6,two"), USE, 4, "line 3"),
         (TABLE.replace("0.6,2", "0.6"), USE, 4, "3 cells"),
         (TABLE.replace(",acc", ",lr"), USE, 4, "two columns"),
@@ -282,4 +283,39 @@ def test_latex_escapes_what_its_readers_write():
     result = CliRunner().invoke(
         app, ["rank", "-", "--hparams", "lr", "--target", "acc", "--measures", "a*", "--format", "latex"], input=text
     )
-    assert r"a\^{}b\~{}c\textbackslash{}d\_e & 1 & 2 & 1.00 & 1.00 & 1.00 \\" in result.stdout
+    assert r"a\^{}b\~{}c\textbackslash{}d\_e & 1.0 & 1.0 \\" in result.stdout
+
+
+def test_exports_bring_settings_and_metrics_alone(study, tmp_path):
+    """The tables of Weights & Biases' interface and page, and of MLflow, with what they say of the run itself."""
+    folder, grid, accuracy, _ = study
+    tables = {"api.csv": [], "page.csv": [], "mlflow.csv": []}
+    for i, config in enumerate(grid):
+        summary = {"_step": 3, "_wandb": {"runtime": i}, "test_accuracy": float(-accuracy[i]), "loss": math.nan}
+        tables["api.csv"].append({"": i, "summary": summary, "config": config, "name": f"m{i}"})
+        about = {
+            "Name": f"m{i}",
+            "State": "finished",
+            "Notes": "-",
+            "Created": f"2026-01-01T00:{i % 7}",
+            "Runtime": i % 9,
+        }
+        tables["page.csv"].append({**about, **config, "test_accuracy": -accuracy[i], "grad_norm": i})
+        params = {f"params.{name}": value for name, value in config.items()}
+        run = {
+            "run_id": f"a{i}",
+            "status": "FINISHED",
+            "start_time": f"2026-01-01 00:{i % 7}",
+            "tags.mlflow.user": i % 3,
+        }
+        results = {"metrics.test_accuracy": -accuracy[i], "metrics.grad_norm": i}
+        tables["mlflow.csv"].append({**run, **params, **results, "tags.mlflow.runName": f"m{i}"})
+    (plain,) = lines(icc_rank(folder, "--measures", "c3"))
+    for name, rows in tables.items():
+        with (tmp_path / name).open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        (row,) = lines(icc_rank(folder, "--measures", "c3", "--runs", tmp_path / name))
+        assert list(row["axes"]) == list(plain["axes"]), name
+        assert row["Psi"] == pytest.approx(-plain["Psi"])

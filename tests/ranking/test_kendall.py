@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icc_cli.ranking import kendall
+from icc_cli.ranking import kendall, sums
 from icc_cli.ranking.groups import axes_of
+from icc_cli.ranking.overall import overall
 from icc_cli.ranking.table import ModelTable, canonical, codes
 from tests.ranking.oracle import (
     axes,
@@ -44,21 +45,34 @@ def test_loops_agree(seed, convention):
 
 
 @pytest.mark.parametrize("convention", ["paper", "reference"])
-def test_tau_by_sorting_is_tau_by_pairs(monkeypatch, convention):
-    random = np.random.default_rng(3)
-    _, values, target = random_table(random, models=60, measures=6)
-    values[:, 4] = 1.0
-    values[:, 5] = np.nan
-    by_pairs = kendall.overall(values, target, convention)
-    monkeypatch.setattr(kendall, "PAIRWISE_LIMIT", 0)
-    np.testing.assert_allclose(kendall.overall(values, target, convention), by_pairs, rtol=0, atol=1e-15)
+@pytest.mark.parametrize("models", [2, 3, 17, 300])
+@pytest.mark.parametrize("distinct", [2, 40, None])
+def test_tau_over_all_pairs(models, distinct, convention):
+    """Ties in the measure, in the target, in both, nowhere; missing values; buckets of several sizes."""
+    random = np.random.default_rng(models)
+    values, target = random.normal(size=(models, 5)), random.normal(size=models)
+    if distinct:
+        values, target = (np.round(x * distinct / 6) for x in (values, target))
+    values[:, 2] = 1.0
+    values[random.random(models) < 0.3, 3] = np.nan
+    values[:, 4] = np.nan
+    for goal in (target, random.permutation(models).astype(float)):
+        found = overall(values, goal, convention)
+        for k in range(5):
+            expected, _, _ = group_tau(range(models), values[:, k], goal, convention)
+            assert found[k] == pytest.approx(math.nan if expected is None else expected, abs=1e-15, nan_ok=True)
 
 
 def test_chunks_of_columns_change_nothing(monkeypatch):
     table, values, target = random_table(np.random.default_rng(5), measures=7)
     whole = rank_rows(table, values, target)
-    monkeypatch.setattr(kendall, "CELLS_AT_ONCE", 2 * len(target))
-    assert rank_rows(table, values, target) == whole
+    for module in (kendall, sums):
+        monkeypatch.setattr(module, "CELLS_AT_ONCE", 2 * len(target))
+    for row, other in zip(whole, rank_rows(table, values, target), strict=True):
+        assert row["tau"] == other["tau"] and close(other["Psi"], row["Psi"])
+        for name, cell in row["axes"].items():
+            assert {**cell, "psi": 0} == {**other["axes"][name], "psi": 0}
+            assert close(other["axes"][name]["psi"], cell["psi"])
 
 
 def test_groups_of_the_papers_grid():

@@ -11,8 +11,9 @@ import pytest
 from icc_cli.ranking.bootstrap import Bootstrap
 from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.groups import axes_of
-from icc_cli.ranking.information import conditional_information, pgdl_score
+from icc_cli.ranking.information import conditional_information, pgdl_score, resampled
 from icc_cli.ranking.partial import partial
+from icc_cli.ranking.resampling import interval, multiplicities
 from icc_cli.ranking.sign_error import sign_error
 from icc_cli.ranking.table import ModelTable, average_seeds, codes
 from tests.ranking.oracle import PGDL, PGDL_HPARAMS, needs_pgdl, random_table, sign
@@ -205,3 +206,52 @@ def test_average_over_seeds_by_loops():
             known = [values[i, k] for i in members if not math.isnan(values[i, k])]
             expected = sum(known) / len(known) if known else math.nan
             assert averaged.values[row, k] == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("score", ["cmi", "pgdl"])
+def test_resampled_information_is_that_of_the_repeated_models(score):
+    """With every model once, the score itself; with some left out, the score of the others."""
+    table, values, target = random_table(np.random.default_rng(4), models=24, missing=0)
+    hparams = {name: codes(cells) for name, cells in table.hparams.items()}
+    compute = conditional_information if score == "cmi" else pgdl_score
+    found = compute(values[:, 0], target, hparams)
+    kept = np.arange(24) % 3 > 0
+    some = {name: code[kept] for name, code in hparams.items()}
+    part = compute(values[kept, 0], target[kept], some)
+    drawn = np.array([np.ones(24), kept])
+    whole, less = resampled(values[:, 0], target, hparams, found.given, score, drawn)
+    assert whole == pytest.approx(found.score)
+    assert less == pytest.approx(part.under[found.given])
+
+
+def test_coverage_of_the_scores_intervals():
+    """Of 95 % intervals over simulated studies, 92 % and more hold the mean over studies."""
+    held = {"cmi": [], "pgdl": []}
+    for score, compute in (("cmi", conditional_information), ("pgdl", pgdl_score)):
+        rows = []
+        for study in range(50):
+            table, measures, target = factorial(np.random.default_rng(study))
+            levels = {name: codes(cells) for name, cells in table.hparams.items()}
+            found = compute(measures[:, 0], target, levels)
+            drawn = multiplicities(len(target), Bootstrap(60, seed=study))
+            values = resampled(measures[:, 0], target, levels, found.given, score, drawn)
+            rows.append((found.score, *interval(found.score, values, len(target), 0.95)))
+        truth = np.mean([value for value, _, _ in rows])
+        held[score] = np.mean([low <= truth <= high for _, low, high in rows])
+    assert all(share >= 0.92 for share in held.values()), held
+
+
+def test_sign_error_of_resamples():
+    random = np.random.default_rng(0)
+    seeds = 6
+    hparams = {"lr": (0,) * seeds + (1,) * seeds}
+    target = random.normal(0, 0.05, 2 * seeds) + 0.03 * np.array(hparams["lr"])
+    measure = target + random.normal(0, 0.05, 2 * seeds)
+    table = ModelTable(tuple(map(str, range(2 * seeds))), hparams, (), np.empty((2 * seeds, 0)))
+    drawn = np.array([np.ones(2 * seeds), [0, 2, 1, 1, 1, 1] * 2])
+    levels = {"lr": codes(hparams["lr"])}
+    found = sign_error(measure, target, axes_of(table), levels, drawn=drawn)
+    assert found.resampled[0] == pytest.approx(found.mean)
+    rows = np.repeat(np.arange(2 * seeds), drawn[1].astype(int))
+    repeated = {"lr": tuple(hparams["lr"][i] for i in rows)}
+    assert found.resampled[1] == pytest.approx(np.mean(sign_errors(measure[rows], target[rows], repeated, 10_000, 0)))

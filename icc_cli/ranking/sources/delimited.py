@@ -2,15 +2,28 @@
 
 import csv
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 
 from icc_cli.errors import FormatError
 from icc_cli.ranking.sources.selection import Selection
-from icc_cli.ranking.table import SEED, ModelTable, Value, number
+from icc_cli.ranking.table import SEED, Floats, ModelTable, Value, number
 
 CHECKPOINT = "checkpoint"
+LINES_AT_ONCE = 256
+
+Row = tuple[int, list[str]]
+
+
+class Header(NamedTuple):
+    """A table's column names, its delimiter, and the number of the line that they stand on."""
+
+    names: list[str]
+    delimiter: str
+    line: int
 
 
 def read_delimited(lines: Iterable[str], where: str, selection: Selection) -> ModelTable:
@@ -19,72 +32,85 @@ def read_delimited(lines: Iterable[str], where: str, selection: Selection) -> Mo
     Only those columns are converted, so a table may hold any others. A column `seed` is taken as the seed.
     FormatError for a table without rows, a line of another length, or a cell that should be a number and is not.
     """
-    rows = _rows(lines, where)
-    _, header = next(rows)
-    numeric = [i for i, name in enumerate(header) if selection.is_number(name)]
-    wanted = dict.fromkeys((*(selection.hparams or ()), *([SEED] if SEED in header else [])))
-    text = {name: header.index(name) for name in wanted if name in header}
-    names: list[str] = []
+    lines = iter(lines)
+    header = _header(lines, where)
+    numeric = [i for i, name in enumerate(header.names) if selection.is_number(name)]
+    wanted = dict.fromkeys((*(selection.hparams or ()), SEED, CHECKPOINT))
+    text = {name: header.names.index(name) for name in wanted if name in header.names}
     numbers = array("d")
-    hparams: dict[str, list[Value]] = {name: [] for name in text}
-    for line, row in rows:
-        _same_length(row, header, f"{where} line {line}")
-        names.append(row[header.index(CHECKPOINT)] if CHECKPOINT in header else f"row {len(names) + 1}")
-        for name, i in text.items():
-            hparams[name].append(row[i])
-        _append(numbers, row, numeric, header, f"{where} line {line}")
-    if not names:
+    cells: dict[str, list[Value]] = {name: [] for name in text}
+    count, line = 0, header.line + 1
+    while block := list(islice(lines, LINES_AT_ONCE)):
+        quick = _numbers(block, header, numeric)
+        if quick is not None:
+            numbers.frombytes(quick.tobytes())
+            last = max(text.values(), default=0) + 1
+            rows: Iterable[Row] = ((0, each.rstrip("\r\n").split(header.delimiter, last)) for each in block)
+        else:
+            # A quoted cell may go on in the next block.
+            rest = chain(block, lines) if any('"' in each for each in block) else block
+            rows = _rows(rest, header, line, where)
+        for place, row in rows:
+            count += 1
+            for name, i in text.items():
+                cells[name].append(row[i])
+            if quick is None:
+                numbers.extend([number(row[i], f"{header.names[i]!r} in {where} line {place}") for i in numeric])
+        line += len(block)
+    if not count:
         raise FormatError(f"{where} holds a header and no row.", "A table has one row for each model.")
-    values = np.frombuffer(numbers, dtype=np.float64).reshape(len(names), len(numeric))
-    columns = tuple(header[i] for i in numeric)
-    return ModelTable(tuple(names), {name: tuple(cells) for name, cells in hparams.items()}, columns, values)
+    values = np.frombuffer(numbers, dtype=np.float64).reshape(count, len(numeric))
+    names = tuple(cells.pop(CHECKPOINT)) if CHECKPOINT in cells else tuple(f"row {i + 1}" for i in range(count))
+    columns = tuple(header.names[i] for i in numeric)
+    return ModelTable(names, {name: tuple(column) for name, column in cells.items()}, columns, values)
 
 
 def read_rows(lines: Iterable[str], where: str) -> Iterator[dict[str, str]]:
     """Every row of a table, as text by column; FormatError as `read_delimited`."""
-    rows = _rows(lines, where)
-    _, header = next(rows)
-    for line, row in rows:
-        _same_length(row, header, f"{where} line {line}")
-        yield dict(zip(header, row, strict=True))
-
-
-def header_of(line: str) -> list[str]:
-    """The names in a table's first line."""
-    return [name.strip() for name in next(csv.reader([line], delimiter=_delimiter(line)))]
-
-
-def _rows(lines: Iterable[str], where: str) -> Iterator[tuple[int, list[str]]]:
-    """The header, then each row, with its line number; blank lines are passed over."""
     lines = iter(lines)
-    first = next((line for line in lines if line.strip()), None)
+    header = _header(lines, where)
+    for _, row in _rows(lines, header, header.line + 1, where):
+        yield dict(zip(header.names, row, strict=True))
+
+
+def _header(lines: Iterator[str], where: str) -> Header:
+    """The first line that is not blank."""
+    place, first = next(((i, line) for i, line in enumerate(lines, 1) if line.strip()), (0, None))
     if first is None:
         raise FormatError(f"{where} is empty: expected a table with a header.")
-    header = header_of(first.removeprefix("\ufeff"))
-    twice = {name for name in header if header.count(name) > 1} if len(set(header)) < len(header) else set()
+    first = first.removeprefix("\ufeff")
+    delimiter = max(",\t;", key=first.count)
+    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     if twice:
         raise FormatError(f"{where} has two columns named {min(twice)!r}.", "Rename one of them.")
-    yield 1, header
-    reader = csv.reader(lines, delimiter=_delimiter(first))
+    return Header(names, delimiter, place)
+
+
+def _rows(lines: Iterable[str], header: Header, start: int, where: str) -> Iterator[Row]:
+    """Each row with its line number, the first line's being `start`; blank lines are passed over."""
+    reader = csv.reader(lines, delimiter=header.delimiter)
     try:
         for row in reader:
-            if row and (len(row) > 1 or row[0].strip()):
-                yield reader.line_num + 1, row
+            place = start + reader.line_num - 1
+            if not row or (len(row) == 1 and not row[0].strip()):
+                continue
+            if len(row) != len(header.names):
+                raise FormatError(
+                    f"{where} line {place} has {len(row)} cells, and the header has {len(header.names)}.",
+                    "Correct the table.",
+                )
+            yield place, row
     except csv.Error as error:
-        raise FormatError(f"{where} line {reader.line_num + 1} is no row of a table: {error}.") from error
+        raise FormatError(f"{where} line {start + reader.line_num - 1} is no row of a table: {error}.") from error
 
 
-def _same_length(row: list[str], header: list[str], where: str) -> None:
-    if len(row) != len(header):
-        raise FormatError(f"{where} has {len(row)} cells, and the header has {len(header)}.", "Correct the table.")
-
-
-def _delimiter(line: str) -> str:
-    return max(",\t;", key=line.count)
-
-
-def _append(numbers: "array[float]", row: list[str], columns: list[int], header: list[str], where: str) -> None:
+def _numbers(block: Sequence[str], header: Header, columns: Sequence[int]) -> Floats | None:
+    """(lines, columns) numbers of lines without quotes, blanks or missing values; None where there are some."""
+    between = len(header.names) - 1
+    if not columns or not between or any('"' in line or line.count(header.delimiter) != between for line in block):
+        return None
     try:
-        numbers.extend([float(row[i]) for i in columns])
+        return np.loadtxt(block, delimiter=header.delimiter, usecols=columns, comments=None, ndmin=2)
     except ValueError:
-        numbers.extend([number(row[i], f"{header[i]!r} in {where}") for i in columns])
+        return None

@@ -94,7 +94,9 @@ def _merge_cell(model: _Model, cell: Cell, value: float, where: str) -> None:
 
 def _merge_hparams(model: _Model, record: Record, where: str) -> None:
     for name, value in record["hparams"].items():
-        if canonical(model.hparams.setdefault(name, value)) != canonical(value):
+        known = model.hparams.setdefault(name, value)
+        same = type(known) is type(value) and known == value
+        if not same and canonical(known) != canonical(value):
             raise FormatError(
                 f"{where} and {model.where} hold the same weights with {name} = {value!r} and {model.hparams[name]!r}.",
                 "One checkpoint was trained once: leave the wrong record out.",

@@ -6,6 +6,7 @@ recognized by their columns.
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -23,12 +24,42 @@ Cells = dict[str, Any]
 KEYS = (CHECKPOINT, "tags.checkpoint", "config.checkpoint", "name", "Name", "tags.mlflow.runName", "run_name")
 NESTED = ("hparams", "metrics", "config", "summary", "params", "_summary", "summary_metrics")
 PREFIXES = ("params.", "metrics.", "config.", "summary.", "hparams.")
+RESULTS = ("metrics", "summary", "_summary", "summary_metrics")
+METRIC = "metrics."
+SEVERAL = 4
+# What the tables of Weights & Biases' web page say of a run beside its settings and results.
+WANDB_PAGE = frozenset(
+    [
+        "State",
+        "Notes",
+        "User",
+        "Tags",
+        "Created",
+        "Updated",
+        "Runtime",
+        "Sweep",
+        "ID",
+        "Commit",
+        "Description",
+        "GPU Type",
+        "GPU Count",
+        "Github",
+        "Hostname",
+        "Start Time",
+        "End Time",
+        "Job Type",
+        "Group",
+        "Agent",
+    ]
+)
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
 
 
 def read_runs(text: str, where: str) -> dict[str, Cells]:
     """By checkpoint, the cells of its run, from CSV or JSON; FormatError when no column names the checkpoint."""
-    rows = [_flat(row) for row in (_json_rows(text, where) if text.lstrip()[:1] in ("[", "{") else _csv(text, where))]
+    rows = [
+        _flat(row, where) for row in (_json_rows(text, where) if text.lstrip()[:1] in ("[", "{") else _csv(text, where))
+    ]
     key = next((key for key in KEYS if any(row.get(key) not in (None, "") for row in rows)), None)
     if key is None:
         names = listed(dict.fromkeys(name for row in rows for name in row))
@@ -42,8 +73,26 @@ def read_runs(text: str, where: str) -> dict[str, Cells]:
             continue
         if str(name) in runs:
             raise FormatError(f"{where} has two rows for the checkpoint {name}.", "Keep one of them.")
-        runs[str(name)] = {_plain(column): value for column, value in row.items()}
-    return runs
+        runs[str(name)] = row
+    return _without_bookkeeping(runs)
+
+
+def _without_bookkeeping(runs: dict[str, Cells]) -> dict[str, Cells]:
+    """Settings by their plain names and results as `metrics.NAME`; what an export says of the run itself is dropped."""
+    columns = {column for row in runs.values() for column in row}
+    marked = any(column.startswith(PREFIXES) for column in columns)
+    page = {"State", "Created"} <= columns
+    kept: dict[str, Cells] = {}
+    for name, row in runs.items():
+        cells = {}
+        for column, value in row.items():
+            if column.startswith(PREFIXES):
+                plain = column.split(".", 1)[1]
+                cells[METRIC + plain if column.split(".", 1)[0] in RESULTS else plain] = value
+            elif not marked and not (page and column in WANDB_PAGE):
+                cells[column] = value
+        kept[name] = cells
+    return kept
 
 
 def with_runs(
@@ -52,18 +101,26 @@ def with_runs(
     """The table with the runs' metrics and hyperparameters over its own, and what did not match.
 
     The target, accuracies and losses are metrics; `hparams` says which columns are hyperparameters, otherwise
-    all others are. A checkpoint without a run keeps what its record says.
+    all others are, but for results of an export that are no metrics, and columns that differ from run to run.
+    A checkpoint without a run keeps what its record says.
     """
     matched = _match(table.names, runs, where)
-    for column in dict.fromkeys(name for cells in runs.values() for name in cells):
+    told = []
+    for name in dict.fromkeys(name for cells in runs.values() for name in cells):
+        column = name.removeprefix(METRIC)
         if column == target or column in METRICS:
-            values = _over(table.column(column), matched, column, where)
+            values = _over(table.column(column), matched, name, where)
             table = table.with_column(column, values)
-        elif hparams is None or column in hparams or column == SEED:
+        elif name == column and (hparams is None or column in hparams or column == SEED):
+            given = [str(run[column]) for run in matched if run and column in run]
+            new = hparams is None and column != SEED and column not in table.hparams
+            if new and len(given) > SEVERAL and len(set(given)) == len(given):
+                told.append(f"{column!r} in {where} differs from run to run: not taken as a hyperparameter.")
+                continue
             own = table.hparams.get(column, (None,) * len(table))
             cells = [run.get(column, old) if run else old for run, old in zip(matched, own, strict=True)]
             table = table.with_hparam(column, cells)
-    return table, _unmatched(table.names, matched, where)
+    return table, [*told, *_unmatched(table.names, matched, where)]
 
 
 def with_measures(table: ModelTable, rows: dict[str, Cells], where: str) -> tuple[ModelTable, list[str]]:
@@ -72,9 +129,10 @@ def with_measures(table: ModelTable, rows: dict[str, Cells], where: str) -> tupl
     Columns of text are passed over. FormatError for a column that the table already has.
     """
     matched = _match(table.names, rows, where)
-    for column in dict.fromkeys(name for cells in rows.values() for name in cells):
+    for name in dict.fromkeys(name for cells in rows.values() for name in cells):
+        column = name.removeprefix(METRIC)
         try:
-            values = _over(np.full(len(table), np.nan), matched, column, where)
+            values = _over(np.full(len(table), np.nan), matched, name, where)
         except FormatError:
             continue
         if column in table.columns and not np.isnan(table.column(column)).all():
@@ -140,21 +198,20 @@ def _json_rows(text: str, where: str) -> Iterable[Cells]:
     return rows
 
 
-def _flat(row: Cells) -> Cells:
+def _flat(row: Cells, where: str) -> Cells:
     """The row with nested configurations and metrics, JSON's or a printed Python dict's, as columns of their own."""
     flat: Cells = {}
     for name, value in row.items():
         if name in NESTED and isinstance(value, str) and value.lstrip().startswith("{"):
             try:
-                value = ast.literal_eval(value)
-            except (ValueError, SyntaxError):
-                continue
+                value = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "None", value))
+            except (ValueError, SyntaxError) as error:
+                raise FormatError(
+                    f"{where} has a {name!r} that is no dictionary: {value[:60]} ...", "Export it as JSON."
+                ) from error
         if name in NESTED and isinstance(value, dict):
-            flat |= {key: item for key, item in value.items() if not str(key).startswith("_")}
+            kind = "metrics" if name in RESULTS else "params"
+            flat |= {f"{kind}.{key}": item for key, item in value.items() if not str(key).startswith("_")}
         else:
             flat[name] = value
     return flat
-
-
-def _plain(column: str) -> str:
-    return next((column.removeprefix(prefix) for prefix in PREFIXES if column.startswith(prefix)), column)

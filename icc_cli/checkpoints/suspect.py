@@ -1,0 +1,82 @@
+"""Files that are refused before they are read: other programs' formats, and archives that would fill the memory."""
+
+import json
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from icc_cli.errors import CheckpointError
+
+STATE_DICT_HINT = "Save its state_dict() with torch.save, and name the network with --model."
+LARGEST_EXPANSION = 2**30
+"""Bytes that tensors may claim beyond the storage that the file holds for them."""
+
+
+def check_archive(path: Path) -> None:
+    """Refuse what torch.save does not write: TorchScript, torch.export and compressed or overlapping archives."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.", "Copy or save it again.") from error
+    names = [member.filename for member in members]
+    if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
+        raise CheckpointError(f"{path} is a TorchScript program, not a checkpoint.", STATE_DICT_HINT)
+    if any(name.endswith(("exported_program.json", "models/model.json", "archive_format")) for name in names):
+        raise CheckpointError(f"{path} is a torch.export program, not a checkpoint.", STATE_DICT_HINT)
+    size = path.stat().st_size
+    if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
+        raise CheckpointError(
+            f"{path} is a compressed archive, which torch.save does not write.", "Unpack it, or save it again."
+        )
+
+
+def check_safetensors(path: Path) -> None:
+    """Refuse a header that is larger than the file, or not an object."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if 8 + length > size:
+            raise CheckpointError(
+                f"{path} is not a readable safetensors file: it is cut, or no such file.", "Copy or save it again."
+            )
+        try:
+            header = json.loads(stream.read(length))
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise CheckpointError(
+                f"{path} is not a readable safetensors file: its header is no JSON.", "Copy or save it again."
+            ) from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path} is not a readable safetensors file: its header is no object.")
+
+
+def check_tensors(path: Path, state: Mapping[str, Any]) -> None:
+    """Refuse tensors whose numbers are not there to be hashed: sparse, quantised, on no device, or expanded."""
+    expanded = 0
+    for name, tensor in state.items():
+        if not isinstance(tensor, Tensor):
+            continue
+        kind = (
+            "sparse"
+            if tensor.layout != torch.strided
+            else "quantised"
+            if tensor.is_quantized
+            else "without numbers (on the meta device)"
+            if tensor.is_meta
+            else ""
+        )
+        if kind:
+            raise CheckpointError(f"{path} holds the tensor {name!r}, which is {kind}.", "Save dense float weights.")
+        expanded += max(0, tensor.numel() * tensor.element_size() - tensor.untyped_storage().nbytes())
+    if expanded > LARGEST_EXPANSION:
+        raise CheckpointError(
+            f"{path} holds tensors that claim {expanded / 2**30:.0f} GiB more than the file stores.", "Is it damaged?"
+        )

@@ -1,0 +1,105 @@
+"""`icc rank --format latex`: a booktabs table in the manner of the paper's Tables 1 to 3."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from icc_cli.cli._tables import Row
+
+SYMBOLS = {
+    "c1": "$c_1$",
+    "c2": "$c_2$",
+    "c3": "$c_3$",
+    "c4": "$c_4$",
+    "inv_sigma": r"$1/\sigma'$",
+    "inv_alpha": r"$1/\alpha'$",
+    "inv_sigma_kernels": r"$1/\sigma''$",
+    "inv_alpha_kernels": r"$1/\alpha''$",
+}
+# The paper's axes in its order, by the names that `icc train` gives them.
+AXES = {
+    "lr": "lr",
+    "batch_size": "batch",
+    "weight_decay": "wd",
+    "optimizer": "opt.",
+    "dropout": "drop.",
+    "augmentation": "augm.",
+    "width": "width",
+    "depth": "depth",
+}
+HEADS = {"measure": "", "Psi": "total", "p90": "90 \\%"}
+# Said once in the comment above the table, or not a number of the paper's tables.
+LEFT_OUT = ("direction", "models", "score", "versus", "tau", "environments", "dropped")
+MEASURE_NAMES = ("measure", "given", "versus")
+
+
+def latex(rows: Sequence[Row], title: str) -> str:
+    """A tabular environment, which needs the package booktabs, under a comment that says what it holds."""
+    cells = [_cells(row) for row in rows]
+    columns = list(dict.fromkeys(name for row in cells for name in row))
+    axes = dict.fromkeys(name for row in rows for name in row.get("axes", ()))
+    places = [i for i, name in enumerate(columns) if name in axes]
+    ordered = sorted((columns[i] for i in places), key=lambda name: (*AXES, name).index(name))
+    for i, name in zip(places, ordered, strict=True):
+        columns[i] = name
+    heads = [AXES[name] if name in axes and name in AXES else HEADS.get(name, escaped(name)) for name in columns]
+    signs = {row["measure"]: f"{row['measure']} {row['direction']:+d}" for row in rows if "direction" in row}
+    told = [f"% {title}."] if title else []
+    told += ["% Values are multiplied by the measure's direction: " + ", ".join(signs.values()) + "."] if signs else []
+    return "\n".join(
+        [
+            *told,
+            r"% Needs \usepackage{booktabs}.",
+            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+            r"\toprule",
+            " & ".join(heads) + r" \\",
+            r"\midrule",
+            *(" & ".join(row.get(name, "--") for name in columns) + r" \\" for row in cells),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )
+
+
+def escaped(text: str) -> str:
+    """`text` as LaTeX prints it."""
+    spelled = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
+    return "".join("\\" + c if c in "&%$#_{}" else spelled.get(c, c) for c in text)
+
+
+def symbol(measure: str) -> str:
+    """`c3@k=1` as the paper writes it: its symbol, and the settings in parentheses."""
+    name, _, settings = measure.partition("@")
+    return SYMBOLS.get(name, escaped(name)) + (f" ({escaped(settings)})" if settings else "")
+
+
+def decimal(value: float) -> str:
+    """Two decimals without a leading zero, as the paper prints them: .73, 1.0, $-$.58."""
+    text = f"{abs(value):.2f}"
+    text = text.removeprefix("0") if text.startswith("0") else text.removesuffix("0") if text == "1.00" else text
+    return "$-$" + text if value < 0 and float(text) else text
+
+
+def _cells(row: Row) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for name, value in row.items():
+        if name == "axes":
+            for axis, numbers in value.items():
+                cells[axis] = _cell(next(iter(numbers.values())), numbers.get("interval"))
+        elif name in MEASURE_NAMES and isinstance(value, str):
+            cells[name] = symbol(value)
+        elif not name.endswith("_interval"):
+            cells[name] = _cell(value, row.get(f"{name}_interval"))
+    held_out = LEFT_OUT if "measure" in row else ()
+    return {
+        name: cell for name, cell in cells.items() if name not in held_out and not (name == "given" and "axes" in row)
+    }
+
+
+def _cell(value: Any, interval: Any) -> str:
+    if value is None:
+        return "--"
+    if isinstance(value, list):
+        return escaped(", ".join(map(str, value))) or "--"
+    if not isinstance(value, float):
+        return escaped(str(value))
+    return decimal(value) + (f" [{decimal(interval[0])}, {decimal(interval[1])}]" if interval else "")

@@ -1,0 +1,53 @@
+"""`--image-size`: every image becomes a square of the same side."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from icc_cli.data.dataset import Images
+
+
+def fitted(image: Any, size: int | None) -> Any:
+    """A Pillow image with its shorter side resized to `size` (bilinear, antialiased), then its centre of
+    `size` x `size`; as it is when `size` is None."""
+    from PIL import Image
+
+    if size is None or image.size == (size, size):
+        return image
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
+
+
+def shape_after(width: int, height: int, size: int | None) -> tuple[int, int]:
+    """(height, width) of an image after `fitted`."""
+    return (height, width) if size is None else (size, size)
+
+
+@dataclass(frozen=True)
+class Resized:
+    """Images that are resized when they are read: (N, H, W, C) uint8 to (N, size, size, C)."""
+
+    images: "Images"
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return len(self.images), self.size, self.size, self.images.shape[3]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        from PIL import Image
+
+        images = self.images[rows]
+        found = np.empty((len(images), *self.shape[1:]), np.uint8)
+        for row, image in enumerate(images):
+            for channel in range(self.shape[3]):
+                found[row, :, :, channel] = np.asarray(fitted(Image.fromarray(image[:, :, channel]), self.size))
+        return found

@@ -1,0 +1,35 @@
+"""Standard errors of the scores over pairs of models, by a bootstrap over models.
+
+Mutual information and the sign error are functions of pairs, so models are what is resampled: a resample gives model
+a the multiplicity w_a, and a pair of different models the weight w_a w_b. A model's pair with its own copy, a tie
+that nobody observed, counts nothing. The set of hyperparameters that the score is least under, and the environments
+that are kept, stay those of the whole study.
+
+Resamples of a mutual information centre above the score, since fewer distinct models fill the same cells; so they
+give its standard error alone, and the interval is the score -+ Student's t times that, inside [0, 1]. That error
+is too large rather than too small, for the same reason, and the intervals hold the true value too often.
+"""
+
+import numpy as np
+
+from icc_cli.ranking.bootstrap import Bootstrap
+from icc_cli.ranking.table import Floats
+
+
+def multiplicities(models: int, bootstrap: Bootstrap) -> Floats:
+    """(B, M) how often each model is in each resample of as many models."""
+    random = np.random.default_rng(bootstrap.seed)
+    drawn: Floats = random.multinomial(models, np.full(models, 1 / models), size=bootstrap.resamples).astype(np.float64)
+    return drawn
+
+
+def interval(score: float | None, resampled: Floats, models: int, confidence: float) -> list[float] | None:
+    """[low, high] about a score in [0, 1] from its (B,) resamples, NaN where one is not defined; None without any."""
+    from scipy.special import stdtrit
+
+    known = resampled[~np.isnan(resampled)]
+    if score is None or len(known) < 2 or models < 2:
+        return None
+    error = np.std(known, ddof=1) * np.sqrt(models / (models - 1))
+    reach = stdtrit(models - 1, (1 + confidence) / 2) * error
+    return [float(max(0.0, score - reach)), float(min(1.0, score + reach))]

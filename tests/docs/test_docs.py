@@ -1,0 +1,64 @@
+"""The commands of the documentation, run as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from icc_cli import records
+from icc_cli.activations.functions import NAMES
+from tests.conftest import ROOT
+
+BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def run_page(name, folder):
+    """Run the `bash` blocks of docs/`name` one after another in `folder`; gives stdout and stderr of each."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for tool, command in (("icc", f'"{sys.executable}" -m icc_cli'), ("python", f'"{sys.executable}"')):
+        (tools / tool).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        (tools / tool).chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    said = []
+    for block in BLOCK.findall((ROOT / "docs" / name).read_text("utf-8")):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+        said.append((done.stdout, done.stderr))
+    return said
+
+
+def test_checkpoints_page(tmp_path):
+    said = run_page("checkpoints.md", tmp_path)
+    with h5py.File(tmp_path / "resnet20.h5") as cache, h5py.File(tmp_path / "some.h5") as some:
+        names = [group.attrs["name"] for _, group in sorted(cache["sites"].items())]
+        assert len(names) == 19, "a stem, and two ReLUs in each of nine blocks"
+        assert sum(group["preactivations"].shape[1] for group in cache["sites"].values()) == 16 + 96 + 192 + 384
+        chosen = [group.attrs["name"] for _, group in sorted(some["sites"].items())]
+        assert chosen == [name for name in names if name.startswith("blocks.") and not name.startswith("blocks.0.")]
+    (record,) = (records.parse(line, "stdout") for line in said[2][0].splitlines() if '"icc-measure"' in line)
+    assert record["hparams"] == {"lr": 0.05, "batch_size": 40, "arch": "resnet20"}
+    assert record["epoch"] == 15
+    assert record["model"]["args"] == {"num_classes": 3}
+    assert all(np.isfinite(record["measures"][name]) for name in ("c1", "c2", "c3", "c4"))
+    assert "accuracy" not in said[2][1], "extract finds the accuracy that the loop recorded"
+    assert "another normalisation" in said[3][1] or "near chance" in said[3][1]
+
+
+def test_data_page(tmp_path):
+    said = run_page("data.md", tmp_path)
+    (record,) = (records.parse(line, "stdout") for line in said[-1][0].splitlines() if '"icc-measure"' in line)
+    assert record["data"]["hierarchy"]["9"] == "round"
+    assert record["measures"]["c1"] is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_activation_is_in_the_docs(name):
+    assert re.search(rf"\b{name}\b", (ROOT / "docs" / "checkpoints.md").read_text("utf-8"))

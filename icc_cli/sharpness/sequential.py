@@ -25,7 +25,7 @@ NEAR = 0.12
 """A slope is good for a crossing so near to where it was taken, in log m."""
 SLOPE_ERROR = 0.15
 """Relative standard error to which a slope is wanted."""
-LEAST, MOST = 40, 4096
+LEAST, MOST = 24, 16_384
 """Draws of one crossing."""
 MOST_PAIRS = 96
 NORMAL = 1.96
@@ -61,10 +61,10 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
         positions += [x] * len(found)
         x, error = _estimate(positions, values, target, slope, sampler.images)
         error *= math.sqrt(1 + slope_error**2)
-        if x > math.log(sampler.upper) and len(values) >= LEAST:
+        if x - 2 * error > math.log(sampler.upper) and len(values) >= LEAST:
             return Estimate(HIT_BOUND, 1 / sampler.upper, None, float(np.mean(found)), sampler.passes, len(values))
         x = min(max(x, taken - 2 * HALF), taken + 2 * HALF, math.log(sampler.upper) + NEAR)
-        if abs(x - taken) > NEAR and (error <= 2 * tolerance or abs(x - taken) > HALF) and len(values) >= LEAST // 2:
+        if abs(x - taken) > NEAR and (error <= 2 * tolerance or abs(x - taken) > HALF) and len(values) >= LEAST:
             taken = x
             slope, slope_error = _slope(sampler, target, x, fresh)
             # Draws from afar bias the mean as far as accuracy is not linear; they are left out.
@@ -72,6 +72,10 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
             positions, values = [positions[i] for i in near], [values[i] for i in near]
         elif error <= tolerance and len(values) >= LEAST:
             break
+    if x > math.log(sampler.upper):
+        return Estimate(
+            HIT_BOUND, 1 / sampler.upper, None, float(np.mean(values[-LEAST:])), sampler.passes, len(values)
+        )
     outcome = CONVERGED if error <= tolerance else NOT_CONVERGED
     accuracy = float(np.mean(values[-LEAST:]))
     return Estimate(outcome, math.exp(-x), error * math.exp(-x), accuracy, sampler.passes, len(values))
@@ -134,7 +138,7 @@ def _slope(sampler: Sampler, target: float, x: float, fresh: Iterator[int]) -> t
         falls += ((low - high) / (2 * HALF)).tolist()
         slope = float(np.mean(falls))
         error = float(np.std(falls, ddof=1)) / math.sqrt(len(falls))
-        if slope > 0 and error <= SLOPE_ERROR * slope and len(falls) >= 2 * sampler.block:
+        if slope > 0 and error <= SLOPE_ERROR * slope:
             break
     least = 1 / (sampler.images * len(falls) * 2 * HALF)
     return max(slope, least), error / max(slope, least)

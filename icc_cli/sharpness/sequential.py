@@ -73,11 +73,9 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
         elif error <= tolerance and len(values) >= LEAST:
             break
     if x > math.log(sampler.upper):
-        return Estimate(
-            HIT_BOUND, 1 / sampler.upper, None, float(np.mean(values[-LEAST:])), sampler.passes, len(values)
-        )
+        return Estimate(HIT_BOUND, 1 / sampler.upper, None, float(np.mean(values)), sampler.passes, len(values))
     outcome = CONVERGED if error <= tolerance else NOT_CONVERGED
-    accuracy = float(np.mean(values[-LEAST:]))
+    accuracy = float(np.mean(values))
     return Estimate(outcome, math.exp(-x), error * math.exp(-x), accuracy, sampler.passes, len(values))
 
 

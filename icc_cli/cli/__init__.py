@@ -3,6 +3,8 @@
 Nothing here imports numpy, torch or h5py before a command runs, so `icc --help` answers at once.
 """
 
+import os
+
 import typer
 
 from icc_cli import __version__
@@ -34,5 +36,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `icc` command."""
+    # Outputs never change once they have their name, so locks protect nothing; on NFS and Lustre they fail.
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     _run.exit_on_sigterm()
     app()

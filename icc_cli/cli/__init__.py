@@ -8,7 +8,7 @@ import os
 import typer
 
 from icc_cli import __version__
-from icc_cli.cli import _run, extract, inspect, measure, rank, train
+from icc_cli.cli import _run, extract, inspect, measure, rank, submit, train
 
 app = typer.Typer(
     name="icc",
@@ -19,6 +19,9 @@ app = typer.Typer(
 )
 for command in (train.train, extract.extract, measure.measure, rank.rank, inspect.inspect):
     app.command()(_run.guarded(command))
+app.command(cls=submit.SubmitCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(
+    _run.guarded(submit.submit)
+)
 
 
 def _version(value: bool) -> None:

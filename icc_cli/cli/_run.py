@@ -192,7 +192,11 @@ def each(
     An output that cannot be written stops at once, since the next one could not be either.
     """
     total, failures = 0, []
-    outcomes = _one_by_one(inputs, work, debug) if jobs == 1 else pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
+    outcomes = (
+        _one_by_one(inputs, work, debug)
+        if jobs == 1
+        else pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
+    )
     for _, outcome in outcomes:
         total += 1
         if isinstance(outcome, OutputError):

@@ -1,10 +1,8 @@
 """A job array as a folder: a readable sbatch script, the list of inputs, a log and an exit code for each task."""
 
 import datetime
-import os
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +15,13 @@ SECONDS_BEFORE_LIMIT = 120
 
 EXIT_TERMINATED = 143
 
-Options = Sequence[str]
-"""sbatch options, one to an element, written as in a script: `--mem=8G`."""
-
 
 @dataclass(frozen=True)
 class Job:
-    """One command over its inputs in `tasks` tasks; `array` is false for a command that is one task by nature."""
+    """One command over its inputs in `tasks` tasks; `array` is false for a command that is one task by nature.
+
+    `options` are lines of an sbatch script without their #SBATCH, such as `--mem=8G`.
+    """
 
     folder: Path
     command: tuple[str, ...]
@@ -93,19 +91,20 @@ def _slurm_name(folder: Path) -> str:
 def _body(job: Job) -> list[str]:
     command = shlex.join([sys.executable, "-m", "icc_cli", *job.command])
     folder = shlex.quote(str(job.folder))
-    if job.array:
-        command += f' --shard "$((task + 1))/{job.tasks}"'
-        lists = ["# Every task takes the list of inputs that the first to start found, also when it is run again.",
-                 f"export ICC_INPUT_LIST={folder}/{INPUT_LIST}"]
-    else:
-        lists = []
-    return [
+    lines = [
         f"cd {shlex.quote(str(Path.cwd()))} || exit 2",
         "task=${SLURM_ARRAY_TASK_ID:-0}",
         f'exit_file={folder}/"$task".exit',
         'rm -f "$exit_file"',
-        'export OMP_NUM_THREADS="${SLURM_CPUS_PER_TASK:-1}"' if False else "",
-        *lists,
+    ]
+    if job.array:
+        command += f' --shard "$((task + 1))/{job.tasks}"'
+        lines += [
+            "# Every task takes the list of inputs that the first to start found, also when it is run again.",
+            f"export ICC_INPUT_LIST={folder}/{INPUT_LIST}",
+        ]
+    return [
+        *lines,
         "",
         "# SIGUSR1 comes from Slurm shortly before the time limit, SIGTERM with scancel and preemption. Either way the",
         "# file in hand is finished; after SIGUSR1 the task goes back to the queue, and goes on from there.",
@@ -114,16 +113,12 @@ def _body(job: Job) -> list[str]:
         "trap 'kill -TERM \"$icc\" 2>/dev/null' TERM",
         f"{command} &",
         "icc=$!",
+        "# A trap ends `wait` early, so wait until the process is gone; bash remembers its code.",
+        'while wait "$icc"; code=$?; kill -0 "$icc" 2>/dev/null; do :; done',
         'wait "$icc"; code=$?',
-        'while kill -0 "$icc" 2>/dev/null; do wait "$icc"; code=$?; done',
         f'if [ "$limit" = near ] && [ "$code" = {EXIT_TERMINATED} ]; then',
-        '    scontrol requeue "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$task}${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
+        '    scontrol requeue "$SLURM_JOB_ID" && exit "$code"',
         "fi",
         'echo "$code" >"$exit_file"',
         'exit "$code"',
     ]
-
-
-def environment() -> dict[str, str]:
-    """What the tasks inherit."""
-    return dict(os.environ)

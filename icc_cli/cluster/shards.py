@@ -1,5 +1,6 @@
 """Which inputs each of several workers takes, so that none talks to another."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -66,10 +67,8 @@ def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as lines:
                     lines.writelines(json.dumps(vars(item)) + "\n" for item in found)
-                try:
+                with contextlib.suppress(FileExistsError):  # another worker came first
                     os.link(temporary, file)
-                except FileExistsError:
-                    pass  # another worker came first
             finally:
                 Path(temporary).unlink(missing_ok=True)
     try:

@@ -65,8 +65,10 @@ def test_submit_to_local_processes(caches, tmp_path):
 
 
 def test_dry_run_passes_options_of_sbatch_through(caches, tmp_path):
-    done = icc("submit", "--array", 2, "--account", "a lab", "--qos=x", "--exclusive", "--signal=B:USR1@30", "--after", 7,
-               "--executor", "local", "--dry-run", "--", "measure", caches, cwd=tmp_path)  # fmt: skip
+    given = ("--account", "a lab", "--qos=x", "--exclusive", "--signal=B:USR1@30", "--after", 7)
+    done = icc(
+        "submit", "--array", 2, *given, "--executor", "local", "--dry-run", "--", "measure", caches, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     for line in ("--account 'a lab'", "--qos=x", "--exclusive", "--dependency=afterany:7", "--array=0-1"):

@@ -21,8 +21,7 @@ demo: $(READY)
 	$(BIN)/icc train --preset smoke --data digits -o $(OUT)/ckpts > /dev/null
 	$(BIN)/icc extract $(OUT)/ckpts -o $(OUT)/acts > /dev/null
 	$(BIN)/icc measure --k 30 $(OUT)/acts -o $(OUT)/results > /dev/null
-	find $(OUT)/ckpts -name '*.pt' | sort | OMP_NUM_THREADS=1 xargs -P 2 -n 24 \
-		$(BIN)/icc sharpness --tolerance 0.1 --ascent-steps 10 -o $(OUT)/results > /dev/null
+	$(BIN)/icc sharpness --jobs 2 --tolerance 0.1 --ascent-steps 10 $(OUT)/ckpts -o $(OUT)/results > /dev/null
 	$(BIN)/icc rank $(OUT)/results --format table
 
 test: $(READY)

@@ -20,6 +20,9 @@ class IccError(Exception):
         self.hint = hint
         self.details = tuple(details)
 
+    def __reduce__(self) -> tuple[type["IccError"], tuple[str, str, tuple[str, ...]]]:
+        return type(self), (self.message, self.hint, self.details)
+
     def __str__(self) -> str:
         lines = [" ".join(part for part in (self.message, self.hint) if part)]
         lines += [f"  {line}" for line in self.details[:DETAIL_LINES]]

@@ -3,10 +3,12 @@
 Nothing here imports numpy, torch or h5py before a command runs, so `icc --help` answers at once.
 """
 
+import os
+
 import typer
 
 from icc_cli import __version__
-from icc_cli.cli import _run, extract, inspect, measure, rank, sharpness, train
+from icc_cli.cli import _run, extract, inspect, measure, rank, sharpness, submit, train
 
 app = typer.Typer(
     name="icc",
@@ -17,6 +19,9 @@ app = typer.Typer(
 )
 for command in (train.train, extract.extract, measure.measure, sharpness.sharpness, rank.rank, inspect.inspect):
     app.command()(_run.guarded(command))
+app.command(cls=submit.SubmitCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(
+    _run.guarded(submit.submit)
+)
 
 
 def _version(value: bool) -> None:
@@ -34,5 +39,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `icc` command."""
+    # Outputs never change once they have their name, so locks protect nothing; on NFS and Lustre they fail.
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
     _run.exit_on_sigterm()
     app()

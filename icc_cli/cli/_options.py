@@ -136,3 +136,11 @@ UnsafePickle = Annotated[
         rich_help_panel="Model",
     ),
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="i/n", help="Do only the i-th of n parts of the inputs, balanced by size."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Inputs at once, a process each; the cores are divided.", show_default=False),
+]

@@ -7,12 +7,14 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
 from icc_cli.cli._report import Reporter
+from icc_cli.cluster import pool, shards
 from icc_cli.errors import IccError, OutputError, UsageError
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
@@ -37,6 +39,26 @@ def exit_on_sigterm() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, handler)
+
+
+_stopping = False
+
+
+def finish_on_sigterm() -> None:
+    """When SIGTERM arrives finish the input in hand, then stop with 143: for one shard of a longer list."""
+
+    def handler(signum: int, frame: object) -> None:
+        global _stopping
+        if not _stopping:
+            _last_word("terminated: finishing the file in hand ...")
+        _stopping = True
+
+    signal.signal(signal.SIGTERM, handler)
+
+
+def stopping() -> bool:
+    """Whether SIGTERM has asked this run to begin nothing more."""
+    return _stopping
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -112,32 +134,109 @@ def _expand_path(path: Path, suffixes: tuple[str, ...]) -> Iterator[Input]:
         yield Input(path.joinpath(*parts), Path(*parts))
 
 
-def each(inputs: Iterable[Input], work: Callable[[Input], None], report: Reporter, debug: bool = False) -> None:
-    """Run `work` on every input; report one that fails and go on.
+INPUT_LIST_VARIABLE = "ICC_INPUT_LIST"
+"""Names a file that fixes the list of inputs for every task of a job array, and for tasks that are run again."""
 
+
+def sharded(inputs: Iterable[Input], shard: str | None, outputs: "Outputs | None" = None) -> Iterable[Input]:
+    """The inputs of `shard` ("3/8"); all of them, as they come, when it is None.
+
+    The split needs the whole list, so that standard input is read to its end. Two inputs with the same output
+    may fall in different shards, so they are refused here. A shard stops between inputs when SIGTERM arrives.
+    """
+    if shard is None:
+        return inputs
+    part = shards.parse(shard)
+    finish_on_sigterm()
+    listed = [shards.Listed(str(item.path), str(item.name), _bytes(item.path)) for item in inputs]
+    if os.environ.get(INPUT_LIST_VARIABLE):
+        listed = shards.fixed(Path(os.environ[INPUT_LIST_VARIABLE]), listed)
+    items = [Input(Path(item.path), Path(item.name)) for item in listed]
+    if not items:
+        raise _no_input()
+    if outputs is not None:
+        for item in items:
+            outputs.path(item)
+    mine = shards.split([(item.path, item.size) for item in listed], part.count)[part.index - 1]
+    if not mine:
+        _last_word(f"shard {shard} of {len(items)} inputs is empty.")
+        raise typer.Exit(0)
+    return [items[index] for index in mine]
+
+
+def _bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _no_input() -> UsageError:
+    return UsageError("there is no input.", "Name files or folders, or pipe paths into `-`.")
+
+
+Result = TypeVar("Result")
+
+
+def each(
+    inputs: Iterable[Input],
+    work: Callable[[Input], Result],
+    report: Reporter,
+    debug: bool = False,
+    done: Callable[[Result], None] = lambda result: None,
+    jobs: int = 1,
+) -> None:
+    """Run `work` on every input, `jobs` at a time, and `done` on what it returns; report one that fails and go on.
+
+    `done` runs in this process, in the order of the inputs. With several jobs `work` must be picklable.
     Raises typer.Exit with the error's own code when there was one input, with 1 when there were more.
     An output that cannot be written stops at once, since the next one could not be either.
     """
     total, failures = 0, []
-    for item in inputs:
+    outcomes = (
+        _one_by_one(inputs, work, debug)
+        if jobs == 1
+        else pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
+    )
+    for _, outcome in outcomes:
         total += 1
-        try:
-            if not item.path.exists():
-                raise UsageError(f"there is no file {item.path}.")
-            work(item)
-        except OutputError:
-            raise
-        except IccError as error:
-            if debug:
-                traceback.print_exc()
-            report.error(error)
-            failures.append(error)
+        if isinstance(outcome, OutputError):
+            raise outcome
+        if isinstance(outcome, IccError):
+            report.error(outcome)
+            failures.append(outcome)
+        else:
+            done(outcome)
+    if stopping():
+        raise Terminated
     if total == 0:
-        raise UsageError("there is no input.", "Name files or folders, or pipe paths into `-`.")
+        raise _no_input()
     if total > 1 and failures:
         _last_word(f"{len(failures)} of {total} inputs failed; the others are done.")
     if failures:
         raise typer.Exit(failures[0].exit_code if total == 1 else EXIT_SOME_FAILED)
+
+
+def _one_by_one(
+    inputs: Iterable[Input], work: Callable[[Input], Result], debug: bool
+) -> Iterator[tuple[Input, Result | IccError]]:
+    for item in inputs:
+        if stopping():
+            return
+        outcome: Result | IccError
+        try:
+            outcome = _existing(work, item)
+        except IccError as error:
+            if debug:
+                traceback.print_exc()
+            outcome = error
+        yield item, outcome
+
+
+def _existing(work: Callable[[Input], Result], item: Input) -> Result:
+    if not item.path.exists():
+        raise UsageError(f"there is no file {item.path}.")
+    return work(item)
 
 
 class Outputs:

@@ -1,7 +1,7 @@
 """`icc extract`: checkpoints to activation caches."""
 
-from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +9,7 @@ import typer
 
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
+from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, sharded
 from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.errors import CheckpointError
 
@@ -49,6 +49,8 @@ def extract(
     exclude_sites: options.ExcludeSites = None,
     store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
     device: options.Device = "auto",
+    jobs: options.Jobs = None,
+    shard: options.Shard = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -58,37 +60,58 @@ def extract(
     A checkpoint that `icc train` saved needs no option. Any other needs --model and --data.
     Prints the path of each cache as it is completed.
     """
-    from icc_cli.activations import Extraction, resolve_device
     from icc_cli.activations.functions import parse
+    from icc_cli.cluster import allocation
 
+    processes = jobs or (max(1, len(allocation.gpus())) if device in ("auto", "cuda") else 1)
+    allocation.share_threads(processes)
     report = Reporter(quiet)
     outputs = Outputs(output, ".h5")
-    how = Extraction(
-        resolve_device(device),
-        batch_size,
-        (),
-        (),
-        store_dtype.value,
-        parse(activations),
-        tuple(sites or ()),
-        tuple(exclude_sites or ()),
+    work = partial(
+        _work,
+        outputs=outputs,
+        subject=(model, model_arg, state_key, unsafe_pickle),
+        request=DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std),
+        shelf=DataShelf(),
+        device=device,
+        how={
+            "batch_size": batch_size,
+            "store_dtype": store_dtype.value,
+            "activations": parse(activations),
+            "include": tuple(sites or ()),
+            "exclude": tuple(exclude_sites or ()),
+        },
+        force=force,
+        report=Reporter(quiet or processes > 1),
     )
-    request = DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std)
-    shelf = DataShelf()
+    each(sharded(expand(inputs, CHECKPOINT_SUFFIXES), shard, outputs), work, report, debug, typer.echo, processes)
 
-    def work(item: Input) -> None:
-        from icc_cli.checkpoints import read
 
-        path = outputs.path(item)
-        checkpoint = read(item.path, state_key, unsafe_pickle)
-        spec = model_spec(checkpoint, model, model_arg)
-        dataset = shelf.load(request.source(checkpoint))
-        pixel_mean, pixel_std = request.normalisation(checkpoint, dataset)
-        extract_one(
-            checkpoint, spec, dataset, replace(how, mean=pixel_mean, std=pixel_std), path, force=force, report=report
-        )
+def _work(
+    item: Input,
+    outputs: Outputs,
+    subject: tuple[str | None, list[str] | None, str | None, bool],
+    request: DataRequest,
+    shelf: DataShelf,
+    device: str,
+    how: dict[str, Any],
+    force: bool,
+    report: Reporter,
+) -> Path:
+    """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
+    from icc_cli.activations import Extraction, resolve_device
+    from icc_cli.checkpoints import read
 
-    each(expand(inputs, CHECKPOINT_SUFFIXES), work, report, debug)
+    model, model_arg, state_key, unsafe_pickle = subject
+    where = resolve_device(device)
+    path = outputs.path(item)
+    checkpoint = read(item.path, state_key, unsafe_pickle)
+    spec = model_spec(checkpoint, model, model_arg)
+    dataset = shelf.load(request.source(checkpoint))
+    mean, std = request.normalisation(checkpoint, dataset)
+    extraction = Extraction(where, mean=mean, std=std, **how)
+    extract_one(checkpoint, spec, dataset, extraction, path, force=force, report=report)
+    return path
 
 
 def extract_one(
@@ -101,7 +124,7 @@ def extract_one(
     force: bool,
     report: Reporter,
 ) -> None:
-    """Write the cache of one checkpoint to `path`, unless it is there already, and print the path."""
+    """Write the cache of one checkpoint to `path`, unless it is there already."""
     from icc_cli.activations import extract as run
     from icc_cli.cache import content_key, stored_content_key
 
@@ -117,7 +140,6 @@ def extract_one(
     key = content_key(weights=checkpoint.weights_sha256, name=checkpoint.path.name, **settings)
     if not force and path.exists() and stored_content_key(path) == key:
         report.note(f"{path} is there already.")
-        typer.echo(path)
         return
 
     spec, module = network(checkpoint, spec)
@@ -145,7 +167,6 @@ def extract_one(
         except CheckpointError as error:
             raise CheckpointError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
     _warn(checkpoint, dataset, measured, report)
-    typer.echo(path)
 
 
 def _warn(checkpoint: "Checkpoint", dataset: "Dataset", measured: dict[str, float], report: Reporter) -> None:

@@ -1,7 +1,9 @@
 """`icc measure`: activation caches to records of c1 to c4."""
 
 from collections import Counter
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import CACHE_SUFFIXES, Input, Outputs, each, expand
+from icc_cli.cli._run import CACHE_SUFFIXES, Input, Outputs, each, expand, sharded
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
@@ -37,6 +39,8 @@ def measure(
     site_k: Annotated[int, typer.Option(min=1, help="Best neurons of one site, for --per-site.")] = 5,
     all_k: Annotated[bool, typer.Option("--all-k", help="Add c1 and c3 for every k.")] = False,
     format: options.TableFormat = None,
+    jobs: options.Jobs = 1,
+    shard: options.Shard = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -46,6 +50,9 @@ def measure(
     Without -o, prints a record (one JSON line) for each cache, or a table on a terminal; with -o, writes one
     record file for each cache and prints its path.
     """
+    from icc_cli.cluster.allocation import share_threads
+
+    share_threads(jobs or 1)
     from icc_cli.measures import Options
 
     report = Reporter(quiet)
@@ -57,30 +64,46 @@ def measure(
     rows: list[dict[str, Any]] = []
     notes: Counter[str] = Counter()
 
-    def work(item: Input) -> None:
-        path = outputs.path(item) if outputs else None
-        record = _stored(path, item.path, settings) if path and not force else None
-        if record is None:
-            record = measure_cache(item.path, settings, report)
-            notes.update(record["notes"])
-            if path:
-                write_atomically(path, records.dumps(record) + "\n")
+    def done(measured: Measured) -> None:
+        if measured.new:
+            notes.update(measured.record["notes"])
         else:
-            report.note(f"{path} is there already.")
-        if path:
-            typer.echo(path)
+            report.note(f"{measured.path} is there already.")
+        if measured.path:
+            typer.echo(measured.path)
         elif form is options.Format.json:
-            typer.echo(records.dumps(record))
+            typer.echo(records.dumps(measured.record))
         else:
-            rows.append(_row(record))
+            rows.append(_row(measured.record))
 
+    work = partial(_work, outputs=outputs, settings=settings, force=force, report=Reporter(quiet or (jobs or 1) > 1))
     try:
-        each(expand(inputs, CACHE_SUFFIXES), work, report, debug)
+        each(sharded(expand(inputs, CACHE_SUFFIXES), shard, outputs), work, report, debug, done, jobs or 1)
     finally:
         if rows:
             typer.echo(render(rows, form))
         for note, count in notes.items():
             report.note(f"{note} ({count} of the caches)" if sum(notes.values()) > 1 else note)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The record of one cache, the file it is in if it has one, and whether it was computed by this run."""
+
+    record: records.Record
+    path: Path | None
+    new: bool
+
+
+def _work(item: Input, outputs: Outputs | None, settings: Any, force: bool, report: Reporter) -> Measured:
+    path = outputs.path(item) if outputs else None
+    stored = _stored(path, item.path, settings) if path and not force else None
+    if stored is not None:
+        return Measured(stored, path, False)
+    record = measure_cache(item.path, settings, report)
+    if path:
+        write_atomically(path, records.dumps(record) + "\n")
+    return Measured(record, path, True)
 
 
 def measure_cache(path: Path, settings: Any, report: Reporter) -> records.Record:

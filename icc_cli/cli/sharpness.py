@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand
+from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, sharded
 from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, FormatError, UsageError
@@ -83,6 +84,8 @@ def sharpness(
     std: options.Std = None,
     batch_size: options.BatchSize = None,
     device: options.Device = "auto",
+    jobs: options.Jobs = None,
+    shard: options.Shard = None,
     format: options.TableFormat = None,
     force: options.Force = False,
     quiet: options.Quiet = False,
@@ -94,7 +97,7 @@ def sharpness(
     Without -o, prints a record (one JSON line) for each checkpoint, or a table on a terminal; with -o, writes
     one record file for each checkpoint and prints its path.
     """
-    from icc_cli.activations import resolve_device
+    from icc_cli.cluster import allocation
     from icc_cli.sharpness import Settings
 
     report = Reporter(quiet)
@@ -112,33 +115,12 @@ def sharpness(
     if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
         raise UsageError(f"records are JSON, and cannot go to {output}.", "Name a folder or a .json file with -o.")
     outputs = Outputs(output, RECORD_SUFFIX) if output is not None else None
-    request = DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std)
-    shelf = DataShelf()
-    on = resolve_device(device)
+    processes = jobs or (max(1, len(allocation.gpus())) if device in ("auto", "cuda") else 1)
+    allocation.share_threads(processes)
     rows: list[dict[str, Any]] = []
 
-    def work(item: Input) -> None:
-        from icc_cli.checkpoints import read
-
-        path = outputs.path(item) if outputs else None
-        checkpoint = read(item.path, state_key, unsafe_pickle)
-        spec = model_spec(checkpoint, model, model_arg)
-        dataset = shelf.load(request.source(checkpoint))
-        normalisation = request.normalisation(checkpoint, dataset)
-        head = _head(checkpoint, spec, dataset, normalisation, settings, max_samples)
-        record = _stored(path, head["content_key"]) if path and not force else None
-        if record is None:
-            measured = _measure(
-                checkpoint, spec, dataset, normalisation, settings, max_samples, on, batch_size or BATCH, report
-            )
-            record = {**{k: v for k, v in head.items() if k != "content_key"}, **measured}
-            record["content_key"] = head["content_key"]
-            for note in record["notes"]:
-                report.note(f"{item.path}: {note}.")
-            if path:
-                write_atomically(path, records.dumps(record) + "\n")
-        else:
-            report.note(f"{path} is there already.")
+    def done(result: tuple[Path | None, records.Record]) -> None:
+        path, record = result
         if path:
             typer.echo(path)
         elif form is options.Format.json:
@@ -146,11 +128,63 @@ def sharpness(
         else:
             rows.append(_row(record))
 
+    work = partial(
+        _work,
+        outputs=outputs,
+        subject=(model, model_arg, state_key, unsafe_pickle),
+        request=DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std),
+        shelf=DataShelf(),
+        settings=settings,
+        max_samples=max_samples,
+        device=device,
+        batch_size=batch_size or BATCH,
+        force=force,
+        report=Reporter(quiet or processes > 1),
+    )
     try:
-        each(expand(inputs, CHECKPOINT_SUFFIXES), work, report, debug)
+        each(sharded(expand(inputs, CHECKPOINT_SUFFIXES), shard, outputs), work, report, debug, done, processes)
     finally:
         if rows:
             typer.echo(render(rows, form))
+
+
+def _work(
+    item: Input,
+    outputs: Outputs | None,
+    subject: tuple[str | None, list[str] | None, str | None, bool],
+    request: DataRequest,
+    shelf: DataShelf,
+    settings: "Settings",
+    max_samples: int | None,
+    device: str,
+    batch_size: int,
+    force: bool,
+    report: Reporter,
+) -> tuple[Path | None, records.Record]:
+    """One checkpoint's record, and where it was written, in this process or a worker."""
+    from icc_cli.activations import resolve_device
+    from icc_cli.checkpoints import read
+
+    model, model_arg, state_key, unsafe_pickle = subject
+    path = outputs.path(item) if outputs else None
+    checkpoint = read(item.path, state_key, unsafe_pickle)
+    spec = model_spec(checkpoint, model, model_arg)
+    dataset = shelf.load(request.source(checkpoint))
+    normalisation = request.normalisation(checkpoint, dataset)
+    head = _head(checkpoint, spec, dataset, normalisation, settings, max_samples)
+    record = _stored(path, head["content_key"]) if path and not force else None
+    if record is not None:
+        report.note(f"{path} is there already.")
+        return path, record
+    where = resolve_device(device)
+    measured = _measure(checkpoint, spec, dataset, normalisation, settings, max_samples, where, batch_size, report)
+    record = {**{k: v for k, v in head.items() if k != "content_key"}, **measured}
+    record["content_key"] = head["content_key"]
+    for note in record["notes"]:
+        report.note(f"{item.path}: {note}.")
+    if path:
+        write_atomically(path, records.dumps(record) + "\n")
+    return path, record
 
 
 def _head(

@@ -1,0 +1,1 @@
+"""The same commands over many inputs: shards, processes of one machine, and Slurm job arrays."""

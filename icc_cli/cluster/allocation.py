@@ -1,0 +1,53 @@
+"""What this process may use, rather than what the machine has."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def cpus(environment: Mapping[str, str] = os.environ, cgroups: Path = CGROUPS) -> int:
+    """Cores for this process: the least of Slurm's, the affinity mask's and the control group's, at least 1."""
+    limits = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
+    for variable in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
+        if environment.get(variable, "").isdecimal():
+            limits.append(int(environment[variable]))
+            break
+    if (quota := _quota(cgroups)) is not None:
+        limits.append(int(quota))
+    return max(1, min(limits))
+
+
+def _quota(cgroups: Path) -> float | None:
+    """Cores that the control group grants, versions 2 and 1; None when it does not limit them."""
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((cgroups / name).read_text() for name in names).split()
+            if float(quota) > 0:
+                return float(quota) / float(period)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The NVIDIA devices that this process sees, as CUDA_VISIBLE_DEVICES names them; no torch, no context."""
+    if "CUDA_VISIBLE_DEVICES" in environment:
+        return [name for name in environment["CUDA_VISIBLE_DEVICES"].split(",") if name.strip() and name != "-1"]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(i) for i, _ in enumerate(line for line in listed.stdout.splitlines() if line.startswith("GPU "))]
+
+
+def share_threads(processes: int) -> None:
+    """Divide the cores between `processes` that do linear algebra.
+
+    To be called before numpy or torch is imported: they read the variables once. What the user set stays.
+    """
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, str(max(1, cpus() // processes)))

@@ -1,0 +1,77 @@
+"""Which inputs each of several workers takes, so that none talks to another."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from icc_cli.errors import FormatError, UsageError
+from icc_cli.files import make_folder, output_errors
+
+COST_OF_AN_INPUT = 1_000_000
+"""Bytes that opening one more input costs as much as: thousands of tiny files are then split by their number."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `index` (1 to `count`) of a list of inputs."""
+
+    index: int
+    count: int
+
+
+def parse(text: str) -> Shard:
+    """`3/8` as a Shard; UsageError for anything else."""
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second)):
+        raise UsageError(f"--shard {text!r} is not i/n with 1 <= i <= n.", "The third of eight parts is 3/8.")
+    return Shard(int(first), int(second))
+
+
+def split(sizes: Sequence[tuple[str, int]], count: int) -> list[list[int]]:
+    """The indices of the (name, bytes) in `sizes` that each of `count` shards takes, in their order.
+
+    The largest input first, each goes to the shard with the least so far: no shard has more than 4/3 of the
+    least possible. It depends on the names and sizes alone, not on their order in the list.
+    """
+    loads, parts = [0] * count, [list[int]() for _ in range(count)]
+    for index in sorted(range(len(sizes)), key=lambda i: (-sizes[i][1], sizes[i][0])):
+        lightest = min(range(count), key=loads.__getitem__)
+        loads[lightest] += sizes[index][1] + COST_OF_AN_INPUT
+        parts[lightest].append(index)
+    return [sorted(part) for part in parts]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An input as a list of inputs holds it: where it is, what its outputs are named after, its bytes."""
+
+    path: str
+    name: str
+    size: int
+
+
+def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
+    """The list in `file`; when there is none yet, `found` becomes it.
+
+    Of several workers that start together one decides: all take the same list, however the folder changes
+    while they run or are run again.
+    """
+    if not file.exists():
+        make_folder(file.parent)
+        with output_errors(file):
+            handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".tmp")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as lines:
+                    lines.writelines(json.dumps(vars(item)) + "\n" for item in found)
+                with contextlib.suppress(FileExistsError):  # another worker came first
+                    os.link(temporary, file)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
+    try:
+        return [Listed(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError, TypeError) as error:
+        raise FormatError(f"{file} is no list of inputs: {error}.", "Submit the command again.") from error

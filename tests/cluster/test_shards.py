@@ -1,0 +1,64 @@
+"""Shards: a partition, stable, balanced by size; the list of inputs fixed by the first worker."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icc_cli.cluster import allocation, plan, shards
+from icc_cli.errors import UsageError
+
+LISTS = st.dictionaries(st.text(min_size=1, max_size=4), st.integers(0, 10**10), min_size=1, max_size=40)
+
+
+@given(LISTS, st.integers(1, 12))
+def test_a_partition_that_does_not_depend_on_the_order(sizes, count):
+    items = list(sizes.items())
+    parts = shards.split(items, count)
+    assert sorted(index for part in parts for index in part) == list(range(len(items)))
+    shuffled = random.Random(0).sample(items, len(items))
+    again = shards.split(shuffled, count)
+    assert [{items[i] for i in part} for part in parts] == [{shuffled[i] for i in part} for part in again]
+
+
+@given(LISTS, st.integers(1, 12))
+def test_no_shard_has_more_than_four_thirds_of_the_least_possible(sizes, count):
+    costs = [size + shards.COST_OF_AN_INPUT for size in sizes.values()]
+    heaviest = max(sum(costs[i] for i in part) for part in shards.split(list(sizes.items()), count))
+    ordered = sorted(costs, reverse=True)
+    floors = [sum(costs) / count, ordered[0], sum(ordered[count - 1 : count + 1]) if len(ordered) > count else 0]
+    assert heaviest <= max(floors) * 4 / 3 + max(floors)  # Graham: 4/3 of the optimum, which is under twice the floor
+    assert heaviest <= sum(costs) / count + ordered[0]
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "-1/3", "1/3/5", "1.0/2"])
+def test_what_is_no_shard(text):
+    with pytest.raises(UsageError):
+        shards.parse(text)
+
+
+def test_the_first_list_stays(tmp_path):
+    file = tmp_path / "job" / "inputs.jsonl"
+    first = [shards.Listed("a b.h5", "a b.h5", 3), shards.Listed("\u00fc.h5", "\u00fc.h5", 0)]
+    assert shards.fixed(file, first) == first
+    assert shards.fixed(file, []) == first
+    assert [path.name for path in file.parent.iterdir()] == ["inputs.jsonl"]
+
+
+def test_tasks_are_worth_their_start():
+    assert plan.tasks([1000] * 48, None) == 6
+    assert plan.tasks([400_000_000] * 48, None) == 48
+    assert plan.tasks([1000] * 48, 64) == 48
+    assert plan.tasks(None, 64, 10) == 10
+    assert plan.tasks(None, None) is None
+
+
+def test_cores_come_from_the_allocation(tmp_path):
+    assert allocation.cpus({"SLURM_CPUS_PER_TASK": "1"}, tmp_path) == 1
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert allocation.cpus({}, tmp_path) == 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert allocation.cpus({}, tmp_path) == allocation.cpus({}, tmp_path / "none") >= 1
+    assert allocation.gpus({"CUDA_VISIBLE_DEVICES": "2,5"}) == ["2", "5"]
+    assert allocation.gpus({"CUDA_VISIBLE_DEVICES": ""}) == []

@@ -111,7 +111,9 @@ def only_what_is_missing(big, out):
 
 def test_dependent_arrays_give_what_the_serial_run_gives(slurm, checkpoints, caches, tmp_path):
     ids = []
-    for command in (("extract", checkpoints, "-o", "acts"), ("measure", "acts", "-o", "res"), ("rank", "res")):
+    sharpness = ("sharpness", checkpoints, "--mode", "random", "--target", "drop:0.1", "--tolerance", "0.2")
+    chain = (("extract", checkpoints, "-o", "acts"), ("measure", "acts", "-o", "res"), (*sharpness, "-o", "res"))
+    for command in (*chain, ("rank", "res")):
         options = ("--after", ids[-1]) if ids else ()
         options += () if command[0] == "rank" else ("--array", 3)
         done = icc("submit", *options, "--", *command, cwd=tmp_path)
@@ -120,6 +122,7 @@ def test_dependent_arrays_give_what_the_serial_run_gives(slurm, checkpoints, cac
         assert ids[-1].isdecimal()
     until(lambda: not queued(ids[-1]))
     assert icc("measure", caches, "-o", tmp_path / "serial").returncode == 0
+    assert icc(*sharpness, "-o", tmp_path / "serial").returncode == 0
     assert contents(tmp_path / "res") == contents(tmp_path / "serial")
     ranked = icc("rank", tmp_path / "serial")
     log = next((tmp_path / "icc-jobs").glob("*-rank*")) / "0.log"

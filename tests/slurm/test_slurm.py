@@ -120,7 +120,7 @@ def test_dependent_arrays_give_what_the_serial_run_gives(slurm, checkpoints, cac
         assert done.returncode == 0, done.stderr
         ids.append(done.stdout.strip())
         assert ids[-1].isdecimal()
-    until(lambda: not queued(ids[-1]))
+    until(lambda: not queued(ids[-1]), seconds=400)
     assert icc("measure", caches, "-o", tmp_path / "serial").returncode == 0
     assert icc(*sharpness, "-o", tmp_path / "serial").returncode == 0
     assert contents(tmp_path / "res") == contents(tmp_path / "serial")

@@ -8,7 +8,7 @@ import os
 import typer
 
 from icc_cli import __version__
-from icc_cli.cli import _run, extract, inspect, measure, rank, sharpness, submit, train
+from icc_cli.cli import _run, extract, inspect, measure, plot, rank, report, sharpness, submit, train
 
 app = typer.Typer(
     name="icc",
@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 for command in (train.train, extract.extract, measure.measure, sharpness.sharpness, rank.rank, inspect.inspect):
     app.command()(_run.guarded(command))
+for figure in plot.FIGURES:
+    plot.app.command()(_run.guarded(figure))
+app.add_typer(plot.app, name="plot")
+app.command()(_run.guarded(report.report))
 app.command(cls=submit.SubmitCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(
     _run.guarded(submit.submit)
 )

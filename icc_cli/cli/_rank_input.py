@@ -41,8 +41,21 @@ def load(inputs: Sequence[str], selection: "Selection", report: Reporter) -> "tu
             if len(inputs) > 1:
                 raise UsageError("standard input holds a table, and more inputs are named.", "Rank one at a time.")
             return read_delimited(text, "standard input", selection), 0
+        found, failures = _located(inputs, text, report)
     else:
-        text = []
+        found, failures = located(inputs, report)
+    table, told = join(found, selection.sweep)
+    for text_line in told:
+        report.warn(text_line)
+    return table, failures
+
+
+def located(inputs: Sequence[str], report: Reporter) -> tuple[list[Located], int]:
+    """The records that `inputs` hold, each with where it lies, and how many inputs could not be read."""
+    return _located(inputs, _standard_input() if STANDARD_INPUT in inputs else [], report)
+
+
+def _located(inputs: Sequence[str], text: list[str], report: Reporter) -> tuple[list[Located], int]:
     found: list[Located] = []
     failures: list[IccError] = []
     total = 0
@@ -60,10 +73,28 @@ def load(inputs: Sequence[str], selection: "Selection", report: Reporter) -> "tu
         report.error(failure)
     if not found:
         raise IccError(f"none of the {total} inputs could be read.")
-    table, told = join(found, selection.sweep)
-    for text_line in told:
-        report.warn(text_line)
-    return table, len(failures)
+    return found, len(failures)
+
+
+def names_of(text: str | None) -> tuple[str, ...] | None:
+    """The names in an option's `A,B`; None when it was not given."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise UsageError(f"expected names separated by commas, got {text!r}.")
+    return names
+
+
+def directions_of(texts: list[str]) -> dict[str, int]:
+    """The signs by name in the repeated `NAME=-1`."""
+    chosen = {}
+    for text in texts:
+        name, _, sign = text.rpartition("=")
+        if not name or sign not in ("1", "+1", "-1"):
+            raise UsageError(f"--direction {text!r} is not NAME=1 or NAME=-1.")
+        chosen[name] = int(sign)
+    return chosen
 
 
 def read_side_table(path: Path) -> str:

@@ -155,6 +155,8 @@ def extract_one(
             "metrics": {**measured, **checkpoint.metrics},
             "epoch": checkpoint.epoch,
             "measured": measured,
+            "label_names": list(dataset.label_names),
+            "sublabel_names": list(dataset.sublabel_names),
             "torch": torch.__version__,
             "device": str(how.device),
             **settings,
@@ -172,13 +174,14 @@ def extract_one(
 def _warn(checkpoint: "Checkpoint", dataset: "Dataset", measured: dict[str, float], report: Reporter) -> None:
     """Say what looks like the wrong data or normalisation."""
     accuracy = measured["train_accuracy"]
-    if accuracy < CHANCE_MARGIN / dataset.num_classes:
+    recorded = checkpoint.metrics.get("train_accuracy")
+    known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
+    if accuracy < CHANCE_MARGIN / dataset.num_classes and not known:
         report.warn(
             f"{checkpoint.path}: train accuracy is {accuracy:.3f}, near chance for {dataset.num_classes} classes; "
             "are --data, its labels and --mean/--std the ones it was trained with?"
         )
-    recorded = checkpoint.metrics.get("train_accuracy")
-    if isinstance(recorded, float) and abs(recorded - accuracy) > ACCURACY_TOLERANCE:
+    if isinstance(recorded, float) and not known:
         report.warn(
             f"{checkpoint.path}: train accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
             "another normalisation or another training set would explain it."

@@ -132,6 +132,7 @@ def measure_cache(path: Path, settings: Any, report: Reporter) -> records.Record
             "k": settings.k,
             "layer_k": settings.layer_k,
             "site_k": settings.site_k if settings.per_site else None,
+            "groups": result.groups,
             "measures": result.measures,
             **extra,
             "notes": result.notes,

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._rank_input import load, read_side_table
+from icc_cli.cli._rank_input import directions_of, load, names_of, read_side_table
 from icc_cli.cli._rank_output import emit
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from icc_cli.ranking.sources.selection import Selection
@@ -118,11 +117,11 @@ def rank(
     from icc_cli.ranking.sources.selection import Selection, chosen_measures
 
     report = Reporter(quiet)
-    chosen = _directions(direction or [])
+    chosen = directions_of(direction or [])
     kendall = Options(convention.value, given, bootstrap, confidence, random_seed, versus, explain)
     if score is not Score.kendall:
         kendall.refuse_with(score.value)
-    selection = Selection(target, _names(hparams), _names(measures), (given,) if given else ())
+    selection = Selection(target, names_of(hparams), names_of(measures), (given,) if given else ())
     table, failures = load(inputs, selection, report)
     table = _with_side_tables(table, selection, runs, join, report)
     names = chosen_measures([c for c in table.columns if c not in (target, given)], selection)
@@ -161,22 +160,3 @@ def _with_side_tables(
     for line in told:
         report.warn(line)
     return only_hparams(table, selection.hparams)
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names:
-        raise UsageError(f"expected names separated by commas, got {text!r}.")
-    return names
-
-
-def _directions(texts: list[str]) -> dict[str, int]:
-    chosen = {}
-    for text in texts:
-        name, _, sign = text.rpartition("=")
-        if not name or sign not in ("1", "+1", "-1"):
-            raise UsageError(f"--direction {text!r} is not NAME=1 or NAME=-1.")
-        chosen[name] = int(sign)
-    return chosen

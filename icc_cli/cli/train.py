@@ -42,7 +42,7 @@ def train(
         int | None, typer.Option(min=1, help="Feature maps of the first stage at width 1.", **SCALE)
     ] = None,
     save_epochs: Annotated[
-        str, typer.Option(metavar="1,2,5", help="Save these epochs too, in the folder OUTPUT-epochs.")
+        str, typer.Option(metavar="1,2,5", help="Save these epochs (0: untrained) too, in OUTPUT-epochs.")
     ] = "",
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Networks at once. Default: one per CPU core; 4 a GPU.")

@@ -47,6 +47,8 @@ class Result:
 
     measures: dict[str, float | None]
     notes: list[str] = field(default_factory=list)
+    groups: dict[str, int] = field(default_factory=dict)
+    """How many classes and subclasses occur; 0 subclasses without a hierarchy."""
     per_site: list[dict[str, Any]] | None = None
     all_k: dict[str, Array | None] | None = None
 
@@ -92,7 +94,7 @@ class _Tally:
         self.notes: list[str] = []
 
     def add(self, site: Site, classes: list[ClassGroup]) -> None:
-        leaves, dead = _leaf_moments(site, classes)
+        leaves, dead = leaf_moments(site, classes)
         groups = [moments.merged(parts) for parts in leaves]
         whole = moments.merged(groups)
         scores = {
@@ -141,7 +143,8 @@ class _Tally:
                 "c3": top_means(self.variance).mean(axis=0),
             }
         notes = [*_group_notes(classes, hierarchy), *self.notes, *self._k_notes()]
-        return Result(values, notes, self.sites if self.options.per_site else None, all_k)
+        groups = {"classes": len(classes), "subclasses": sum(len(group.subclasses) for group in classes)}
+        return Result(values, notes, groups, self.sites if self.options.per_site else None, all_k)
 
     def _c4(self) -> float | None:
         if not self.spreads or not self.spreads[0]:
@@ -159,8 +162,11 @@ class _Tally:
         return notes
 
 
-def _leaf_moments(site: Site, classes: list[ClassGroup]) -> tuple[list[list[Moments]], NDArray[np.bool_]]:
-    """Moments of every leaf of every class, and which neurons are below 0 on every sample (n,)."""
+def leaf_moments(site: Site, classes: list[ClassGroup]) -> tuple[list[list[Moments]], NDArray[np.bool_]]:
+    """Moments of every leaf of every class, and which neurons are below 0 on every sample (n,).
+
+    FormatError when the site holds NaN or infinity.
+    """
     largest = np.full(site.shape[1], -np.inf)
     leaves = []
     for group in classes:

@@ -168,17 +168,21 @@ def run(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None] = lamb
     _resume(trainer, task)
     last_save = time.monotonic()
 
+    def save_epoch() -> None:
+        if trainer.progress.epoch in task.save_epochs and not trainer.progress.diverged:
+            _write(task.epoch_path(trainer.progress.epoch), _content(task, trainer, trainer.metrics()), trainer)
+
     def after_epoch(trainer: Trainer) -> None:
         nonlocal last_save
-        if trainer.progress.epoch in task.save_epochs and not trainer.progress.diverged:
-            content = _content(task, trainer, trainer.metrics())
-            _write(task.epoch_path(trainer.progress.epoch), content, trainer)
+        save_epoch()
         if not trainer.finished and time.monotonic() - last_save >= task.seconds_between_saves:
             with atomic_path(task.unfinished) as temporary:
                 torch.save({"content_key": task.key, **trainer.state()}, temporary)
             last_save = time.monotonic()
         on_epoch(trainer)
 
+    if trainer.progress.epoch == 0:
+        save_epoch()
     trainer.run(after_epoch)
     metrics = trainer.metrics()
     if not math.isfinite(metrics["train_loss"]):

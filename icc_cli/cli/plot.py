@@ -1,0 +1,346 @@
+"""`icc plot`: the paper's figures, from records and caches that are there already."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from icc_cli.cli import _options as options
+from icc_cli.cli._rank_input import directions_of, load, located, names_of, read_side_table
+from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import CACHE_SUFFIXES, EXIT_SOME_FAILED, Input, expand
+from icc_cli.cli._tables import render
+from icc_cli.errors import UsageError
+from icc_cli.files import write_atomically
+
+if TYPE_CHECKING:
+    from icc_cli.cache.read import Cache
+    from icc_cli.data import Dataset
+    from icc_cli.plots.sets import ModelSet
+    from icc_cli.plots.style import Drawing, Row
+    from icc_cli.ranking.sources.selection import Selection
+    from icc_cli.records import Record
+
+Records = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Record files, folders of them, or - (stdin).")]
+Figure = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="A .pdf, .svg or .png. Default: the figure's name, as PDF."),
+]
+Numbers = Annotated[Path | None, typer.Option("--data", metavar="FILE.csv", help="The numbers behind the figure too.")]
+Target = Annotated[str, typer.Option(metavar="NAME", help="test_accuracy, generalization_gap, or any column.")]
+LeastAccuracy = Annotated[
+    float | None, typer.Option("--min-train-accuracy", min=0, max=1, help="Leave underfitted models out.")
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option("--runs", metavar="FILE", help="Hyperparameters and metrics by checkpoint, as for `icc rank`."),
+]
+
+
+def scatter(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Record files, folders of them, one CSV table, or -.")
+    ],
+    output: Figure = None,
+    data: Numbers = None,
+    target: Target = "test_accuracy",
+    measures: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to show, as for `icc rank`. Default: ours.")
+    ] = None,
+    hparams: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Hyperparameters; needed for a table, as for `icc rank`.")
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(metavar="HPARAM", help="Default: the one that explains most of the target. `none` for none."),
+    ] = None,
+    direction: Annotated[list[str] | None, typer.Option(metavar="NAME=-1", help="As for `icc rank`.")] = None,
+    min_train_accuracy: LeastAccuracy = None,
+    runs: Runs = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Each measure against test accuracy, with its Kendall coefficients (Figure 3)."""
+    from icc_cli.plots import scatter as figure
+    from icc_cli.ranking.prepare import only_hparams
+    from icc_cli.ranking.sources.selection import Selection
+
+    report, path = Reporter(quiet), _destination(output, "scatter")
+    selection = Selection(target, names_of(hparams), names_of(measures))
+    chosen = directions_of(direction or [])
+    sets, failures = _sets(inputs, selection, min_train_accuracy, runs, report)
+    rows: list[Row] = []
+    for models in sets:
+        table = only_hparams(models.table, selection.hparams) if selection.hparams else models.table
+        if color not in (None, "none", *table.hparams):
+            raise UsageError(f"there is no hyperparameter {color!r}.", f"There is: {', '.join(table.hparams)}.")
+        colour = None if color == "none" else color or figure.telling(table, target)
+        kept = replace(models, table=table)
+        rows += figure.rows(kept, figure.measures_of(table, selection), target, colour, chosen)
+    if color is None and len({row["colour"] for row in rows}) > 1:
+        # One legend for all the panels.
+        rows = [{**row, "colour": None, "level": None} for row in rows]
+    _write(rows, figure.draw, path, data, failures)
+
+
+def k(
+    inputs: Records,
+    output: Figure = None,
+    data: Numbers = None,
+    target: Target = "test_accuracy",
+    min_train_accuracy: LeastAccuracy = None,
+    runs: Runs = None,
+    bootstrap: Annotated[int, typer.Option(min=100, help="Resamples for the bands.")] = 2000,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the bands.")] = 0.95,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """The granulated Kendall coefficient of c1 and c3 against k (Figure 4). Needs `icc measure --all-k`.
+
+    c1's k is multiplied by the number of subclasses of a class, as in the paper.
+    """
+    from icc_cli.plots import k_curves as figure
+    from icc_cli.ranking.bootstrap import Bootstrap
+    from icc_cli.ranking.sources.selection import Selection
+
+    report, path = Reporter(quiet), _destination(output, "k")
+    selection = Selection(target, measures=figure.MEASURES)
+    sets, failures = _sets(inputs, selection, min_train_accuracy, runs, report)
+    rows: list[Row] = []
+    for models in sets:
+        rows += figure.rows(models, target, Bootstrap(bootstrap, confidence))
+        if figure.subclasses_per_class(models) is None and any(row["measure"] == "c1" for row in rows):
+            report.warn(f"the records of {models.name} do not say how many subclasses a class has; c1's k is plain.")
+    _write(rows, figure.draw, path, data, failures)
+
+
+def sites(
+    inputs: Records,
+    output: Figure = None,
+    data: Numbers = None,
+    min_train_accuracy: LeastAccuracy = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Each measure along the depth of the networks (Figure 5). Needs `icc measure --per-site`."""
+    from icc_cli.plots import sites as figure
+
+    path = _destination(output, "sites")
+    sets, failures = _record_sets(inputs, min_train_accuracy, Reporter(quiet))
+    _write([row for models in sets for row in figure.rows(models)], figure.draw, path, data, failures)
+
+
+def training(
+    inputs: Records,
+    output: Figure = None,
+    data: Numbers = None,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """The measures and the accuracies along training, a line for each run (Figure 6).
+
+    Takes the records of checkpoints that `icc train --save-epochs` saved, or any whose epoch is known.
+    """
+    from icc_cli.plots import along_training as figure
+
+    path = _destination(output, "training")
+    sets, failures = _record_sets(inputs, None, Reporter(quiet))
+    _write([row for models in sets for row in figure.rows(models)], figure.draw, path, data, failures)
+
+
+def neurons(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="CACHE...", help="A cache, or several of one network along its training (a folder)."),
+    ],
+    output: Figure = None,
+    data: Numbers = None,
+    neuron: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SITE:N", help="Neuron N (from 0) of a site; repeat it. Default: the most selective."),
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this class or subclass (name or number); repeat it.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=8, help="How many neurons for each of c3 and c1.")] = 3,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="Show the images that activate each neuron most, from this data; auto: the cache's."
+        ),
+    ] = None,
+    root: options.Root = Path("data"),
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Pre-activations of single neurons: a class in the data set, a subclass in its class (Figures 2 and 7).
+
+    By default the neurons with the highest sigma_class / sigma_data (c3) and selectivity (c1). Several caches show
+    the neurons that are the most selective in the last one (by epoch) along training.
+    """
+    from icc_cli.plots import neurons as figure
+
+    path = _destination(output, "neurons")
+    items = list(expand(inputs, CACHE_SUFFIXES))
+    with contextlib.ExitStack() as stack:
+        caches = _caches(items, stack)
+        last = caches[-1]
+        groups = figure.groups_of(last, label)
+        if neuron:
+            chosen = [one for text in neuron for one in figure.best_groups(last, *_neuron(text), groups)]
+        else:
+            chosen = figure.most_selective(last, groups, count)
+        rows: list[Row] = []
+        for cache, name in zip(caches, _cache_names(caches), strict=True):
+            found = figure.shown(cache, chosen)
+            rows += figure.rows(cache, name, found)
+        sheets = None
+        if images:
+            dataset = _images(last, images, root)
+            ids = last.sample_id
+            sheets = {key: dataset.train.take(ids[best]).images[:] for key, best in figure.sheet_rows(found).items()}
+        _write(rows, lambda found: figure.draw(found, sheets), path, data, 0)
+
+
+app = typer.Typer(no_args_is_help=True, help="The paper's figures, from records and caches that are there already.")
+FIGURES = (scatter, k, sites, training, neurons)
+
+
+def _sets(
+    inputs: list[str], selection: "Selection", least: float | None, runs: Path | None, report: Reporter
+) -> "tuple[list[ModelSet], int]":
+    """The sets of models to rank, prepared as `icc rank` prepares them; one without a name for a table."""
+    from icc_cli.plots.sets import ModelSet
+
+    if any(Path(name).suffix in (".csv", ".tsv", ".txt") for name in inputs):
+        table, failures = load(inputs, selection, report)
+        sets, told = _prepared([ModelSet("", (), table)], selection, least, runs)
+    else:
+        found, failures = located(inputs, report)
+        sets, told = prepared_sets(found, selection, least, runs)
+    for line in told:
+        report.warn(line)
+    return sets, failures
+
+
+def prepared_sets(
+    found: "Sequence[tuple[str, Record]]", selection: "Selection", least: float | None, runs: Path | None
+) -> "tuple[list[ModelSet], list[str]]":
+    """The sets of models that located records make, prepared for ranking, and what a person should be told."""
+    from icc_cli.plots.sets import model_sets
+
+    sets, told = model_sets(found, selection.sweep)
+    kept, more = _prepared(sets, selection, least, runs)
+    return kept, told + more
+
+
+def _prepared(
+    sets: "list[ModelSet]", selection: "Selection", least: float | None, runs: Path | None
+) -> "tuple[list[ModelSet], list[str]]":
+    from icc_cli.ranking.prepare import prepare
+    from icc_cli.ranking.sources.runs import read_runs, with_runs
+
+    kept, told = [], []
+    for models in sets:
+        table = models.table
+        if runs is not None:
+            side = read_runs(read_side_table(runs), str(runs))
+            table, lines = with_runs(table, side, selection.target, selection.hparams, str(runs))
+            told += lines
+        table, left_out = prepare(table, selection.target, least)
+        told += [f"{models.name}: {line}" if len(sets) > 1 else line for line in left_out]
+        kept.append(replace(models, table=table))
+    return kept, told
+
+
+def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "tuple[list[ModelSet], int]":
+    from icc_cli.plots.sets import model_sets
+
+    found, failures = located(inputs, report)
+    if least is not None:
+        kept = [(where, one) for where, one in found if (one["metrics"].get("train_accuracy") or 0.0) >= least]
+        report.note(f"{len(found) - len(kept)} of {len(found)} records are of models under {least:g}, and left out.")
+        found = kept
+    sets, told = model_sets([item for item in found if item[1]["record"] == "icc-measure"])
+    for line in told:
+        report.warn(line)
+    if not sets:
+        raise UsageError("there is no measure record to plot.", "Give the records of `icc measure`.")
+    return sets, failures
+
+
+def _caches(items: Sequence[Input], stack: contextlib.ExitStack) -> "list[Cache]":
+    """The caches, open, in the order of their epochs where they have one."""
+    from icc_cli.cache import open_cache
+
+    for item in items:
+        if not item.path.exists():
+            raise UsageError(f"there is no file {item.path}.")
+    caches = [stack.enter_context(open_cache(item.path)) for item in items]
+    if not caches:
+        raise UsageError("there is no input.", "Name caches, or folders of them.")
+    if all(isinstance(cache.metadata.get("epoch"), int) for cache in caches):
+        caches.sort(key=lambda cache: cache.metadata["epoch"])
+    return caches
+
+
+def _cache_names(caches: "Sequence[Cache]") -> list[str]:
+    epochs = [cache.metadata.get("epoch") for cache in caches]
+    if len(set(epochs)) == len(caches) and None not in epochs:
+        return [f"epoch {epoch}" for epoch in epochs]
+    return [str(cache.metadata.get("checkpoint") or cache.path.name) for cache in caches]
+
+
+def _images(cache: "Cache", spec: str, root: Path) -> "Dataset":
+    from icc_cli.data import DataSource, load
+
+    known = cache.metadata.get("data") or {}
+    if spec == "auto" and not known.get("spec"):
+        raise UsageError(f"{cache.path} does not say which data it is of.", "Name them with --images.")
+    spec = str(known["spec"]) if spec == "auto" else spec
+    source = DataSource(spec, root, False, known.get("hierarchy"), known.get("per_class"), known.get("image_size"))
+    dataset = load(source)
+    if known.get("digest") not in (None, dataset.digest):
+        raise UsageError(
+            f"{source.spec} holds other images or labels than {cache.path} was taken on.",
+            "Name the same data with --images.",
+        )
+    return dataset
+
+
+def _neuron(text: str) -> tuple[str, int]:
+    site, _, number = text.rpartition(":")
+    if not site or not number.isdigit():
+        raise UsageError(f"--neuron {text!r} is not SITE:N.", "`icc inspect` lists a cache's sites.")
+    return site, int(number)
+
+
+def _destination(output: Path | None, name: str) -> Path:
+    """Where the figure goes; UsageError for a format that it cannot have, or when matplotlib is not there."""
+    from icc_cli.plots.style import FORMATS, require
+
+    require()
+    path = output or Path(f"{name}.pdf")
+    if path.is_dir():
+        path = path / f"{name}.pdf"
+    if path.suffix not in FORMATS:
+        raise UsageError(f"cannot write a figure to {path}.", f"Name a file that ends in {', '.join(FORMATS)}.")
+    return path
+
+
+def _write(
+    rows: "list[Row]", draw: "Callable[[Sequence[Row]], Drawing]", path: Path, data: Path | None, failures: int
+) -> None:
+    if data is not None:
+        if data.suffix != ".csv":
+            raise UsageError(f"the numbers are CSV, and cannot go to {data}.", "Name a .csv file with --data.")
+        write_atomically(data, render(rows, options.Format.csv) + "\n")
+    draw(rows).save(path)
+    typer.echo(path)
+    if data is not None:
+        typer.echo(data)
+    if failures:
+        raise typer.Exit(EXIT_SOME_FAILED)

@@ -1,0 +1,105 @@
+"""Figure 6: the measures and the training accuracy along training, a line for each run."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from icc_cli.errors import UsageError
+from icc_cli.plots.sets import ModelSet
+from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels
+from icc_cli.records import Record
+
+MEASURES = ("c1", "c2", "c3", "c4")
+ACCURACIES = ("train_accuracy", "test_accuracy")
+COLUMNS = 3
+
+
+def rows(models: ModelSet) -> list[Row]:
+    """A row for each run, epoch and quantity: the value, and the run's last test accuracy.
+
+    A run is the records that agree on the model and every hyperparameter; its name says those that vary.
+    UsageError when no run has two epochs.
+    """
+    runs: dict[str, dict[int, Record]] = {}
+    for record in models.records:
+        if record["record"] == "icc-measure" and isinstance(record.get("epoch"), int):
+            identity = json.dumps([record.get("model"), record["hparams"]], sort_keys=True, default=str)
+            runs.setdefault(identity, {})[record["epoch"]] = record
+    runs = {identity: epochs for identity, epochs in runs.items() if len(epochs) > 1}
+    if not runs:
+        raise UsageError(
+            f"no run of {models.name or 'these models'} has records of two epochs or more.",
+            "Train with --save-epochs 1,2,5, extract and measure what is saved, and give all the records.",
+        )
+    names = _names([next(iter(epochs.values()))["hparams"] for epochs in runs.values()])
+    found = []
+    for name, epochs in zip(names, runs.values(), strict=True):
+        final = epochs[max(epochs)]["metrics"].get("test_accuracy")
+        for epoch, record in sorted(epochs.items()):
+            metrics = {key: record["metrics"].get(key) for key in ACCURACIES}
+            for quantity, value in {**record["measures"], **metrics}.items():
+                if quantity in (*MEASURES, *ACCURACIES) and value is not None:
+                    found.append(
+                        {
+                            "set": models.name,
+                            "run": name,
+                            "epoch": epoch,
+                            "quantity": quantity,
+                            "value": value,
+                            "final_test_accuracy": final,
+                        }
+                    )
+    return found
+
+
+def _names(hparams: list[dict[str, Any]]) -> list[str]:
+    """A name for each run, unique: the hyperparameters that differ."""
+    keys = list(dict.fromkeys(key for each in hparams for key in each))
+    varying = [key for key in keys if len({json.dumps(each.get(key), default=str) for each in hparams}) > 1]
+    names = [", ".join(f"{key} {level_text(each.get(key))}" for key in varying) or "run" for each in hparams]
+    return [f"{name} ({i + 1})" if names.count(name) > 1 else name for i, name in enumerate(names)]
+
+
+def draw(found: Sequence[Row]) -> Drawing:
+    """A panel for each quantity. Up to seven runs have a colour and a name each; more are coloured by test accuracy."""
+    quantities = [name for name in (*MEASURES, *ACCURACIES) if any(row["quantity"] == name for row in found)]
+    runs = list(dict.fromkeys((row["set"], row["run"]) for row in found))
+    finals = {(row["set"], row["run"]): row["final_test_accuracy"] for row in found}
+    graded = len(runs) > len(COLOURS) and all(value is not None for value in finals.values())
+    levels = Levels.of("test_accuracy", list(finals.values())) if graded else None
+    several = len({row["set"] for row in found}) > 1
+    lines = -(-len(quantities) // COLUMNS)
+    with panels(lines, min(COLUMNS, len(quantities)), 1.7, sharex=True) as (figure, grid):
+        drawing = Drawing(figure)
+        cells = grid.ravel().tolist()
+        for axes, quantity in zip(cells, quantities, strict=False):
+            for order, run in enumerate(runs):
+                part = [r for r in found if (r["set"], r["run"]) == run and r["quantity"] == quantity]
+                final = finals[run]
+                name = f"{run[0]}: {run[1]}" if several else run[1]
+                shown = name if final is None else f"{name} (test {final:.3f})"
+                axes.plot(
+                    [row["epoch"] for row in part],
+                    [row["value"] for row in part],
+                    color=levels.colour(final) if levels else COLOURS[order % len(COLOURS)],
+                    marker=None if levels else MARKERS[order % len(MARKERS)],
+                    markersize=2.5,
+                    linewidth=0.7 if levels else 1.3,
+                    label=shown,
+                )
+                drawing.marks += [
+                    Mark(axes, row["epoch"], row["value"], f"{shown}, epoch {row['epoch']}: {row['value']:.4g}")
+                    for row in part
+                ]
+            axes.set_title(label(quantity))
+        for axes in cells[len(quantities) :]:
+            axes.set_visible(False)
+        for axes in cells[max(0, len(quantities) - COLUMNS) : len(quantities)]:
+            axes.set_xlabel("epoch")
+            axes.tick_params(labelbottom=True)
+        if levels:
+            levels.key(figure, cells)
+        elif len(runs) <= 2 * len(COLOURS):
+            handles, texts = cells[0].get_legend_handles_labels()
+            figure.legend(handles, texts, loc="outside lower center", ncols=1 if max(map(len, texts)) > 45 else 2)
+    return drawing

@@ -1,0 +1,104 @@
+"""Figure 4: the granulated Kendall coefficient of c1 and c3 against k."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from icc_cli.errors import UsageError
+from icc_cli.plots.sets import ModelSet
+from icc_cli.plots.style import COLOURS, GREY, Drawing, Mark, Row, label, panels
+from icc_cli.ranking.bootstrap import Bootstrap
+from icc_cli.ranking.granulated import granulated
+from icc_cli.ranking.groups import axes_of
+from icc_cli.ranking.rows import bounds, defined
+
+POINTS = 120
+MEASURES = ("c1@k=*", "c3@k=*")
+
+
+def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
+    """A row for each measure and k, about evenly spaced in log k: Psi and its interval over the set's models.
+
+    `samples` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
+    number where they differ, 1 where the records do not say), 1 for c3. k ends at the smallest network's number
+    of neurons, so that every k ranks the same models. UsageError when no record holds c1 or c3 at every k.
+    """
+    table = models.table
+    axes = axes_of(table)
+    found: list[Row] = []
+    for name in ("c1", "c3"):
+        ks = sorted(int(column.split("=")[1]) for column in table.columns if column.startswith(f"{name}@k="))
+        whole = [k for k in ks if not np.isnan(table.column(f"{name}@k={k}")).any()]
+        if not whole:
+            continue
+        ks = sorted({whole[round(i)] for i in np.geomspace(1, len(whole), POINTS) - 1})
+        values = np.stack([table.column(f"{name}@k={k}") for k in ks], axis=1)
+        result = granulated(values, table.column(target), axes, bootstrap=bootstrap)
+        factor = subclasses_per_class(models) or 1.0 if name == "c1" else 1.0
+        for i, k in enumerate(ks):
+            interval = bounds(result.intervals.total[:, i]) if result.intervals else None
+            found.append(
+                {
+                    "set": models.name,
+                    "measure": name,
+                    "k": k,
+                    "neurons_per_class": k * factor,
+                    "Psi": defined(result.total[i]),
+                    "low": interval[0] if interval else None,
+                    "high": interval[1] if interval else None,
+                    "models": int(result.models[i]),
+                }
+            )
+    if not found:
+        raise UsageError(
+            f"the records of {models.name or 'these models'} do not hold c1 and c3 for every k.",
+            "Run `icc measure --all-k` on their caches.",
+        )
+    return found
+
+
+def subclasses_per_class(models: ModelSet) -> float | None:
+    """How many subclasses a class has, on average; None when no record says."""
+    for record in models.records:
+        groups = record.get("groups")
+        if isinstance(groups, dict) and groups.get("subclasses") and groups.get("classes"):
+            return float(groups["subclasses"] / groups["classes"])
+    return None
+
+
+def draw(found: Sequence[Row]) -> Drawing:
+    """A panel for each set, with a line and a band for each measure."""
+    sets = list(dict.fromkeys(row["set"] for row in found))
+    with panels(1, len(sets), 2.3, sharey=True) as (figure, grid):
+        drawing = Drawing(figure)
+        for axes, one in zip(grid[0], sets, strict=True):
+            for name, colour, style in (("c1", COLOURS[0], "-"), ("c3", COLOURS[1], "--")):
+                line = [row for row in found if (row["set"], row["measure"]) == (one, name) and row["Psi"] is not None]
+                if not line:
+                    continue
+                x, y = [row["neurons_per_class"] for row in line], [row["Psi"] for row in line]
+                factor = line[0]["neurons_per_class"] / line[0]["k"]
+                times = f", $k$ times {factor:g}" if factor != 1 else ""
+                axes.plot(x, y, color=colour, ls=style, label=label(name) + times)
+                banded = [row for row in line if row["low"] is not None]
+                axes.fill_between(
+                    [row["neurons_per_class"] for row in banded],
+                    [row["low"] for row in banded],
+                    [row["high"] for row in banded],
+                    color=colour,
+                    alpha=0.15,
+                    linewidth=0,
+                )
+                drawing.marks += [Mark(axes, a, b, _text(row)) for a, b, row in zip(x, y, line, strict=True)]
+            axes.axhline(0, color=GREY, linewidth=0.6)
+            axes.set_xscale("log")
+            axes.set_xlabel("neurons taken for each class, $k$")
+            axes.set_title(one)
+            axes.legend(loc="best")
+        grid[0][0].set_ylabel("granulated Kendall $\\Psi$")
+    return drawing
+
+
+def _text(row: Row) -> str:
+    interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
+    return f"{row['measure']} with k = {row['k']}: Psi {row['Psi']:.3f}{interval}"

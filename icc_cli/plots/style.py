@@ -1,0 +1,184 @@
+"""How every figure looks: sizes for print, colours that the colour-blind tell apart, files written whole."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from icc_cli.errors import UsageError
+from icc_cli.files import atomic_path
+
+with contextlib.suppress(ImportError):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+WIDTH = 7.0
+"""Inches: the text width of a page with one column."""
+FORMATS = (".pdf", ".svg", ".png")
+PIXELS_PER_INCH = 300
+# Okabe & Ito (2008), without their yellow, which is too pale for lines on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SEQUENTIAL = "viridis"
+GREY = "#777777"
+RC: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.title_fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.3,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#DDDDDD",
+    "axes.axisbelow": True,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "icc",
+}
+LABELS = {
+    "c1": "$c_1$",
+    "c2": "$c_2$",
+    "c3": "$c_3$",
+    "c4": "$c_4$",
+    "inv_sigma": "$1/\\sigma'$",
+    "inv_alpha": "$1/\\alpha'$",
+    "inv_sigma_kernels": "$1/\\sigma''$",
+    "inv_alpha_kernels": "$1/\\alpha''$",
+    "test_accuracy": "test accuracy",
+    "train_accuracy": "training accuracy",
+    "generalization_gap": "generalization gap",
+}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a figure, in the data coordinates of its axes, and what it says when it is pointed at."""
+
+    axes: Any
+    x: float
+    y: float
+    text: str
+
+
+@dataclass
+class Drawing:
+    """A figure, and its marks."""
+
+    figure: "Figure"
+    marks: list[Mark] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write the figure to `path`, complete or not at all, in the format of its suffix."""
+        stamp = {"Creator": "icc"} | ({"Date": None} if path.suffix == ".svg" else {})
+        if path.suffix == ".png":
+            stamp = {"Software": "icc"}
+        with atomic_path(path) as temporary, matplotlib.rc_context(RC):
+            self.figure.savefig(temporary, format=path.suffix[1:], dpi=PIXELS_PER_INCH, metadata=stamp)
+
+
+def require() -> None:
+    """UsageError when matplotlib is not there."""
+    if "matplotlib" not in globals():
+        raise UsageError("figures need matplotlib, which is not installed.", "Run `pip install 'icc-cli[plot]'`.")
+
+
+@contextlib.contextmanager
+def panels(rows: int, columns: int, height: float, **share: Any) -> Iterator[tuple["Figure", Any]]:
+    """A figure of the page's width with (rows, columns) axes, each `height` inches high, to be drawn in the block."""
+    require()
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # the same numbers give the same file
+    with matplotlib.rc_context(RC):
+        width = WIDTH * min(1.0, max(columns, 2) / 3) if columns < 3 else WIDTH
+        figure = Figure(figsize=(width, height * rows + 0.5), layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False, **share)
+
+
+def label(name: str) -> str:
+    """What a figure calls a column: c_1 for c1, and its settings behind it."""
+    base, at, settings = name.partition("@")
+    return LABELS.get(base, base.replace("_", " ")) + (f" ({settings})" if at else "")
+
+
+def rounded(value: float | None, digits: int = 2) -> str:
+    """A coefficient as papers print it: .47, −.05, 1.00; a dash for None."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):.{digits}f}"
+    return ("−" if value < 0 and float(text) else "") + (text[1:] if text.startswith("0.") else text)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A colour and a marker for each level of a hyperparameter, in order; a colour bar for many numbers."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, name: str, values: Sequence[Any]) -> "Levels":
+        distinct = list(dict.fromkeys(values))
+        numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in distinct)
+        return cls(name, tuple(sorted(distinct) if numeric else sorted(distinct, key=str)))
+
+    @property
+    def numeric(self) -> bool:
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether there are more numbers than a legend can list."""
+        return self.numeric and len(self.values) > len(COLOURS)
+
+    def colour(self, value: Any) -> Any:
+        place = self.values.index(value)
+        if not self.numeric:
+            return COLOURS[place % len(COLOURS)]
+        if self.continuous:
+            low, high = self.values[0], self.values[-1]
+            return matplotlib.colormaps[SEQUENTIAL](0.95 * (value - low) / (high - low))
+        return matplotlib.colormaps[SEQUENTIAL](0.9 * place / max(1, len(self.values) - 1))
+
+    def marker(self, value: Any) -> str:
+        return "o" if self.continuous else MARKERS[self.values.index(value) % len(MARKERS)]
+
+    def key(self, figure: "Figure", axes: Any) -> None:
+        """Say below the panels what the colours stand for."""
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.lines import Line2D
+
+        if self.continuous:
+            scale = matplotlib.colors.Normalize(
+                self.values[0], self.values[-1] + 0.05 * (self.values[-1] - self.values[0])
+            )
+            bar = figure.colorbar(ScalarMappable(scale, SEQUENTIAL), ax=axes, aspect=40, shrink=0.6, location="bottom")
+            bar.set_label(label(self.name))
+            return
+        shown = self.values[: len(COLOURS) * 2]
+        handles = [
+            Line2D([], [], marker=self.marker(v), color=self.colour(v), ls="", ms=4, label=level_text(v)) for v in shown
+        ]
+        figure.legend(
+            handles=handles, title=label(self.name), loc="outside lower center", ncols=min(len(handles), len(COLOURS))
+        )
+
+
+def level_text(value: Any) -> str:
+    """A hyperparameter's value as a legend shows it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

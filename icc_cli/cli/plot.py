@@ -19,7 +19,7 @@ from icc_cli.files import write_atomically
 if TYPE_CHECKING:
     from icc_cli.cache.read import Cache
     from icc_cli.data import Dataset
-    from icc_cli.plots.sets import ModelSet
+    from icc_cli.plots.sets import ModelSet, RecordSet
     from icc_cli.plots.style import Drawing, Row
     from icc_cli.ranking.sources.selection import Selection
     from icc_cli.records import Record
@@ -256,17 +256,15 @@ def _prepared(
     return kept, told
 
 
-def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "tuple[list[ModelSet], int]":
-    from icc_cli.plots.sets import model_sets
+def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "tuple[list[RecordSet], int]":
+    from icc_cli.plots.sets import record_sets
 
     found, failures = located(inputs, report)
     if least is not None:
         kept = [(where, one) for where, one in found if (one["metrics"].get("train_accuracy") or 0.0) >= least]
         report.note(f"{len(found) - len(kept)} of {len(found)} records are of models under {least:g}, and left out.")
         found = kept
-    sets, told = model_sets([item for item in found if item[1]["record"] == "icc-measure"])
-    for line in told:
-        report.warn(line)
+    sets = record_sets([item for item in found if item[1]["record"] == "icc-measure"])
     if not sets:
         raise UsageError("there is no measure record to plot.", "Give the records of `icc measure`.")
     return sets, failures

@@ -19,7 +19,7 @@ from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
 
 if TYPE_CHECKING:
-    from icc_cli.plots.sets import ModelSet
+    from icc_cli.plots.sets import ModelSet, RecordSet
     from icc_cli.ranking.bootstrap import Bootstrap
     from icc_cli.ranking.sources.selection import Selection
 
@@ -43,7 +43,8 @@ def report(
 
     The page holds everything it shows, and opens from disk. Figures zoom, and their points say their values.
     """
-    from icc_cli.plots import k_curves, page
+    from icc_cli.plots import along_training, k_curves, page
+    from icc_cli.plots.sets import record_sets
     from icc_cli.plots.style import require
     from icc_cli.ranking.bootstrap import Bootstrap
     from icc_cli.ranking.sources.selection import Selection
@@ -56,8 +57,13 @@ def report(
     say = Reporter(quiet)
     found, failures = located(inputs, say)
     selection = Selection(target, measures=names_of(measures))
-    sets, told = prepared_sets(found, selection, min_train_accuracy, runs)
-    curves, _ = prepared_sets(found, replace(selection, measures=k_curves.MEASURES), min_train_accuracy, runs)
+    early = along_training.before_the_last([record for _, record in found])
+    last = [(where, record) for where, record in found if record["weights_sha256"] not in early]
+    sets, told = prepared_sets(last, selection, min_train_accuracy, runs)
+    curves, _ = prepared_sets(last, replace(selection, measures=k_curves.MEASURES), min_train_accuracy, runs)
+    if early:
+        told.append(f"{len(found) - len(last)} records of earlier epochs are shown along training, and not ranked.")
+    every = {one.name: one for one in record_sets(found)}
     parts = [page.paragraph(f"{_count(sets)}, ranked by {target}. Made by icc {__version__}.")]
     for models in sets:
         parts.append(page.heading(models.name or "Models"))
@@ -65,7 +71,7 @@ def report(
         parts += ranking
         told += notes
         swept = next((one for one in curves if one.name == models.name), models)
-        drawn, missing = _figures(models, swept, selection, Bootstrap(bootstrap))
+        drawn, missing = _figures(models, swept, every.get(models.name), selection, Bootstrap(bootstrap))
         parts += drawn
         told += missing
         parts.append(page.folded(f"All {len(models.table)} models", page.table(_model_rows(models))))
@@ -119,9 +125,16 @@ def _ranking(models: "ModelSet", selection: "Selection", bootstrap: "Bootstrap")
 
 
 def _figures(
-    models: "ModelSet", swept: "ModelSet", selection: "Selection", bootstrap: "Bootstrap"
+    models: "ModelSet",
+    swept: "ModelSet",
+    every: "RecordSet | None",
+    selection: "Selection",
+    bootstrap: "Bootstrap",
 ) -> tuple[list[str], list[str]]:
-    """The figures that the records allow, and why the others are not there; `swept` has c1 and c3 at every k."""
+    """The figures that the records allow, and why the others are not there.
+
+    `swept` are the models with c1 and c3 at every k, `every` the models of every epoch.
+    """
     from icc_cli.plots import along_training, k_curves, page, scatter, sites
 
     goal = selection.target
@@ -133,7 +146,7 @@ def _figures(
     others = (
         (k_curves, (swept, goal, bootstrap), "Ψ of c1 and c3 against k, with 95% intervals."),
         (sites, (models,), "Each measure along the depth: mean and standard deviation of the models."),
-        (along_training, (models,), "The measures and accuracies along training."),
+        (along_training, (every or models,), "The measures and accuracies along training."),
     )
     for figure, arguments, caption in others:
         try:

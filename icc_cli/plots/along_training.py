@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from icc_cli.errors import UsageError
-from icc_cli.plots.sets import ModelSet
+from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels
 from icc_cli.records import Record
 
@@ -14,26 +14,40 @@ ACCURACIES = ("train_accuracy", "test_accuracy")
 COLUMNS = 3
 
 
-def rows(models: ModelSet) -> list[Row]:
+def runs_of(records: Sequence[Record]) -> list[dict[int, Record]]:
+    """The measure records of each run by epoch: those that agree on the data, the model and every hyperparameter."""
+    runs: dict[str, dict[int, Record]] = {}
+    for record in records:
+        if record["record"] == "icc-measure" and isinstance(record.get("epoch"), int):
+            identity = [record.get("data"), record.get("model"), record["hparams"]]
+            runs.setdefault(json.dumps(identity, sort_keys=True, default=str), {})[record["epoch"]] = record
+    return list(runs.values())
+
+
+def before_the_last(records: Sequence[Record]) -> set[str]:
+    """The weights' hashes of the checkpoints that a run left before its last epoch."""
+    return {
+        record["weights_sha256"]
+        for epochs in runs_of(records)
+        for epoch, record in epochs.items()
+        if epoch < max(epochs)
+    }
+
+
+def rows(models: RecordSet) -> list[Row]:
     """A row for each run, epoch and quantity: the value, and the run's last test accuracy.
 
-    A run is the records that agree on the model and every hyperparameter; its name says those that vary.
-    UsageError when no run has two epochs.
+    A run's name says the hyperparameters that vary. UsageError when no run has two epochs.
     """
-    runs: dict[str, dict[int, Record]] = {}
-    for record in models.records:
-        if record["record"] == "icc-measure" and isinstance(record.get("epoch"), int):
-            identity = json.dumps([record.get("model"), record["hparams"]], sort_keys=True, default=str)
-            runs.setdefault(identity, {})[record["epoch"]] = record
-    runs = {identity: epochs for identity, epochs in runs.items() if len(epochs) > 1}
+    runs = [epochs for epochs in runs_of(models.records) if len(epochs) > 1]
     if not runs:
         raise UsageError(
             f"no run of {models.name or 'these models'} has records of two epochs or more.",
             "Train with --save-epochs 1,2,5, extract and measure what is saved, and give all the records.",
         )
-    names = _names([next(iter(epochs.values()))["hparams"] for epochs in runs.values()])
+    names = _names([next(iter(epochs.values()))["hparams"] for epochs in runs])
     found = []
-    for name, epochs in zip(names, runs.values(), strict=True):
+    for name, epochs in zip(names, runs, strict=True):
         final = epochs[max(epochs)]["metrics"].get("test_accuracy")
         for epoch, record in sorted(epochs.items()):
             metrics = {key: record["metrics"].get(key) for key in ACCURACIES}

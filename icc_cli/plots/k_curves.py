@@ -19,19 +19,18 @@ MEASURES = ("c1@k=*", "c3@k=*")
 def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
     """A row for each measure and k, about evenly spaced in log k: Psi and its interval over the set's models.
 
-    `samples` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
-    number where they differ, 1 where the records do not say), 1 for c3. k ends at the smallest network's number
-    of neurons, so that every k ranks the same models. UsageError when no record holds c1 or c3 at every k.
+    `neurons_per_class` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
+    number where they differ, 1 where the records do not say), 1 for c3. k ends at the largest network's number of
+    neurons; a smaller network takes all it has. UsageError when no record holds c1 or c3 at every k.
     """
     table = models.table
     axes = axes_of(table)
     found: list[Row] = []
     for name in ("c1", "c3"):
         ks = sorted(int(column.split("=")[1]) for column in table.columns if column.startswith(f"{name}@k="))
-        whole = [k for k in ks if not np.isnan(table.column(f"{name}@k={k}")).any()]
-        if not whole:
+        if not any((record.get("all_k") or {}).get(name) for record in models.records):
             continue
-        ks = sorted({whole[round(i)] for i in np.geomspace(1, len(whole), POINTS) - 1})
+        ks = sorted({ks[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
         values = np.stack([table.column(f"{name}@k={k}") for k in ks], axis=1)
         result = granulated(values, table.column(target), axes, bootstrap=bootstrap)
         factor = subclasses_per_class(models) or 1.0 if name == "c1" else 1.0
@@ -78,7 +77,7 @@ def draw(found: Sequence[Row]) -> Drawing:
                     continue
                 x, y = [row["neurons_per_class"] for row in line], [row["Psi"] for row in line]
                 factor = line[0]["neurons_per_class"] / line[0]["k"]
-                times = f", $k$ times {factor:g}" if factor != 1 else ""
+                times = f", $k$ times {factor:.3g}" if factor != 1 else ""
                 axes.plot(x, y, color=colour, ls=style, label=label(name) + times)
                 banded = [row for row in line if row["low"] is not None]
                 axes.fill_between(

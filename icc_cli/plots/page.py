@@ -13,7 +13,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-
        padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
 h3 { font-size: 1.05rem; }
-figure { margin: 1rem 0; } figure svg { width: 100%; height: auto; }
+figure { margin: 1rem 0; } figure svg { height: auto; }
 figcaption, .quiet { color: #555; font-size: .9em; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88em; font-variant-numeric: tabular-nums; }

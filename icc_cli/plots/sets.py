@@ -14,26 +14,43 @@ Located = tuple[str, Record]
 
 
 @dataclass(frozen=True)
-class ModelSet:
-    """Models of one data set and architecture: their records, and the table that the records join to."""
+class RecordSet:
+    """The records of models of one data set and architecture, each with where it lies."""
 
     name: str
-    records: tuple[Record, ...]
+    found: tuple[Located, ...]
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for _, record in self.found]
+
+
+@dataclass(frozen=True)
+class ModelSet(RecordSet):
+    """The same, joined to a table with a row for each checkpoint."""
+
     table: ModelTable
 
 
-def model_sets(found: Sequence[Located], sweep: bool = False) -> tuple[list[ModelSet], list[str]]:
-    """The sets in order of appearance, from (where, record) pairs, and what a person should be told."""
+def record_sets(found: Sequence[Located]) -> list[RecordSet]:
+    """The sets in order of appearance, from (where, record) pairs."""
     groups: dict[tuple[str, str], list[Located]] = {}
     for where, record in found:
         groups.setdefault(_key(record), []).append((where, record))
     names = [_name(items[0][1]) for items in groups.values()]
+    return [
+        RecordSet(name if names.count(name) == 1 else f"{name} [{digest[:6]}]", tuple(items))
+        for (digest, _), name, items in zip(groups, names, groups.values(), strict=True)
+    ]
+
+
+def model_sets(found: Sequence[Located], sweep: bool = False) -> tuple[list[ModelSet], list[str]]:
+    """The sets with their tables, and what a person should be told; FormatError as `join` raises it."""
     sets, told = [], []
-    for (digest, _), name, items in zip(groups, names, groups.values(), strict=True):
-        table, lines = join(items, sweep)
+    for one in record_sets(found):
+        table, lines = join(one.found, sweep)
         told += lines
-        unique = name if names.count(name) == 1 else f"{name} [{digest[:6]}]"
-        sets.append(ModelSet(unique, tuple(record for _, record in items), table))
+        sets.append(ModelSet(one.name, one.found, table))
     return sets, told
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from icc_cli.errors import UsageError
-from icc_cli.plots.sets import ModelSet
+from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels
 
 MEASURES = ("c1", "c2", "c3", "c4")
 
 
-def rows(models: ModelSet) -> list[Row]:
+def rows(models: RecordSet) -> list[Row]:
     """A row for each measure and site of the models of equal depth (number of sites): mean and standard
     deviation between models, how many have the value, and the site's name in the first of them.
 

@@ -6,7 +6,7 @@ import math
 
 import matplotlib
 
-from icc_cli.plots.style import RC, Drawing
+from icc_cli.plots.style import RC, WIDTH, Drawing
 
 RADIUS = 4.0
 POINTS_PER_INCH = 72
@@ -23,7 +23,8 @@ def element(drawing: Drawing, name: str) -> str:
     width, height = drawing.figure.get_size_inches() * POINTS_PER_INCH
     head, body = text.split(">", 1)
     head = f'<svg role="img" aria-label="{html.escape(name)}" xmlns="http://www.w3.org/2000/svg" '
-    head += f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}"'
+    head += f'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {width:g} {height:g}" '
+    head += f'style="width: {100 * width / POINTS_PER_INCH / WIDTH:.4g}%"'
     return f"{head}>{body.replace('</svg>', '')}{_circles(drawing, height)}</svg>"
 
 

@@ -16,13 +16,16 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# Train a family of small networks on real digits, then extract, measure, sharpness and rank it. Resumes where it was stopped.
+# Train a family of small networks on real digits, then extract, measure, sharpness, rank and plot it. Resumes where it was stopped.
 demo: $(READY)
 	$(BIN)/icc train --preset smoke --data digits -o $(OUT)/ckpts > /dev/null
 	$(BIN)/icc extract $(OUT)/ckpts -o $(OUT)/acts > /dev/null
-	$(BIN)/icc measure --k 30 $(OUT)/acts -o $(OUT)/results > /dev/null
+	$(BIN)/icc measure --k 30 --all-k --per-site $(OUT)/acts -o $(OUT)/results > /dev/null
 	$(BIN)/icc sharpness --jobs 2 --tolerance 0.1 --ascent-steps 10 $(OUT)/ckpts -o $(OUT)/results > /dev/null
 	$(BIN)/icc rank $(OUT)/results --format table
+	$(BIN)/icc plot scatter $(OUT)/results -o $(OUT)/scatter.png --data $(OUT)/scatter.csv
+	$(BIN)/icc plot sites $(OUT)/results -o $(OUT)/sites.png --data $(OUT)/sites.csv
+	$(BIN)/icc report $(OUT)/results -o $(OUT)/report.html
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q

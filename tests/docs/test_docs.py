@@ -62,3 +62,10 @@ def test_data_page(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_activation_is_in_the_docs(name):
     assert re.search(rf"\b{name}\b", (ROOT / "docs" / "checkpoints.md").read_text("utf-8"))
+
+
+def test_figures_page(tmp_path):
+    run_page("figures.md", tmp_path)
+    for name in ("training.pdf", "neurons.pdf"):
+        assert (tmp_path / name).read_bytes().startswith(b"%PDF-")
+    assert len((tmp_path / "training.csv").read_text("utf-8").splitlines()) == 1 + 4 * 5 * 6, "runs, epochs, quantities"

@@ -15,26 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
-from icc_cli.cache import SiteInfo, new_cache
+from caches import make
 
 SMALL, TASKS = 1000, 8
 STAGE_NEURONS = (32, 64, 128, 256)
-
-
-def make(path, rows, widths, classes, subclasses, seed):
-    """A cache of random pre-activations."""
-    rng = np.random.default_rng(seed)
-    finest = np.sort(np.arange(rows) % (classes * subclasses))
-    with new_cache(path, "float32") as writer:
-        sites = [SiteInfo(f"relu#{i}", "map", width, 1) for i, width in enumerate(widths)]
-        writer.create(np.arange(rows), finest // subclasses, finest % subclasses, sites)
-        for start in range(0, rows, 5000):
-            count = min(5000, rows - start)
-            writer.write(start, [rng.standard_normal((count, width), np.float32) for width in widths])
-        head = {"checkpoint": f"{seed}.pt", "weights_sha256": f"{seed:064}", "hparams": {}, "metrics": {}}
-        writer.finish(np.zeros(rows, np.int64), head, f"key-{seed}")
 
 
 def seconds(*arguments):

@@ -26,13 +26,14 @@ class RandomDraws:
     """
 
     upper = UPPER
-    block = BLOCK
 
     def __init__(self, subject: Subject, seed: str, images: int | None = None) -> None:
         self._subject = subject
         self._seed = seed
         batch = subject.statistics_batch if subject.batch_statistics else IMAGES
         self.images = min(batch if images is None else images, len(subject))
+        # Draws of many images are dear, and fewer of them say as much.
+        self.block = BLOCK // 2 if self.images > IMAGES else BLOCK
         self.passes = 0
         elements = sum(weight.numel() for weight in subject.weights.values())
         whole = self.images <= (subject.statistics_batch if subject.batch_statistics else subject.batch_size)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from icc_cli.sharpness.ascent import SETTLED
 from icc_cli.sharpness.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, SMALLEST, Estimate, Sampler
 
 SURE = 2.5
@@ -23,16 +24,20 @@ HALF = 0.25
 """The slope of accuracy in log m is taken between magnitudes so far on both sides."""
 NEAR = 0.12
 """A slope is good for a crossing so near to where it was taken, in log m."""
-SLOPE_ERROR = 0.15
+SLOPE_ERROR = 0.35
 """Relative standard error to which a slope is wanted."""
-LEAST, MOST = 24, 16_384
+LEAST, MOST = 16, 16_384
 """Draws of one crossing."""
 MOST_PAIRS = 96
 NORMAL = 1.96
-WORST_DRAWS = 3
-WORST_CLOSE = 5e-3
-WORST_NARROW = 1.02
-WORST_STEPS = 12
+WORST_DRAWS, WORST_MOST = 3, 16
+"""Ascents near the target that an estimate takes, and ascents in all at the most."""
+WORST_SLOPE, WORST_FLAT = 0.25, 0.03
+"""The slope of accuracy in log m that is taken until there are two ascents to tell, and the least that is believed."""
+WORST_NEAR, WORST_FAR = 0.03, 0.12
+"""How far from the target an ascent's accuracy may lie to give a term, and to have a part in the slope."""
+WORST_APART = 0.04
+WORST_STEP = 0.5
 
 
 def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
@@ -80,58 +85,75 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
 
 
 def search_worst(sampler: Sampler, target: float) -> Estimate:
-    """The same for ascents, whose accuracy hardly varies from draw to draw: each of three draws is bisected in log m,
-    to 2 % of m or 5e-3 of accuracy, after a bracket that the first steps of ascent give; the standard error is that
-    of the mean of log m over the draws, and no less than what bisection leaves open."""
-    centre = _bracket(sampler, target, BRACKET_DRAWS)
+    """The same for ascents, whose accuracy hardly varies from draw to draw: the bracket takes the first steps of one
+    ascent at each magnitude, and so do the first steps of a secant in log m from there; once near the target, each
+    step is a fresh draw to its end, until three are near. Each of those gives a term x + (accuracy - target) / b,
+    b the slope fitted to all that are not far; the estimate is their mean. Its standard error is the spread of the
+    terms, and what an ascent that counts as settled may still have had to take.
+    """
+    centre = _bracket(sampler, target, 1)
     if centre is None:
         return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
     if centre <= SMALLEST:
         return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
-    logs: list[float] = []
-    accuracies: list[float] = []
-    width = CLOSE
-    for draw in range(WORST_DRAWS):
-        found = _bisected(sampler, target, draw, centre, width)
-        if found is None:
-            return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, draw + 1)
-        logs.append(math.log(found[0]))
-        accuracies.append(found[1])
-        centre, width = math.exp(float(np.mean(logs))), 1.1
-    n = len(logs)
-    spread = float(np.std(logs, ddof=1)) / math.sqrt(n) * float(student.ppf(0.975, n - 1)) / NORMAL
-    error = max(spread, math.log(WORST_NARROW) / 2)
-    inverse = math.exp(-float(np.mean(logs)))
-    return Estimate(CONVERGED, inverse, error * inverse, float(np.mean(accuracies)), sampler.passes, n)
-
-
-def _bisected(sampler: Sampler, target: float, draw: int, centre: float, width: float) -> tuple[float, float] | None:
-    """(magnitude, accuracy) at one draw's crossing; None when it is over the upper end."""
-
-    def excess(magnitude: float) -> float:
-        return float(sampler.accuracies(magnitude, [draw], target)[0]) - target
-
-    low, high = centre / width, min(centre * width, sampler.upper)
-    while (over := excess(low)) < 0 and low > SMALLEST:
-        low, high = low / width**2, low
-    while excess(high) > 0:
-        if high >= sampler.upper:
-            return None
-        low, high = high, min(high * width**2, sampler.upper)
-    for _ in range(WORST_STEPS):
-        middle = math.sqrt(low * high)
-        over = excess(middle)
-        if abs(over) < WORST_CLOSE or high / low < WORST_NARROW:
+    limits = math.log(SMALLEST), math.log(sampler.upper)
+    x, slope = math.log(centre), WORST_SLOPE
+    at, excess = np.zeros(0), np.zeros(0)
+    taken = np.zeros(0, dtype=bool)
+    for draw in range(WORST_MOST):
+        # A guess will do until there is a magnitude near the target.
+        settled = draw > 0 and bool((np.abs(excess) <= WORST_NEAR).any())
+        sample = sampler.accuracies if settled else sampler.rough
+        at = np.append(at, x)
+        excess = np.append(excess, sample(math.exp(x), [draw], target)[0] - target)
+        taken = np.append(taken, settled)
+        if excess[-1] > 0 and x >= limits[1]:
+            accuracy = target + float(excess[-1])
+            return Estimate(HIT_BOUND, 1 / sampler.upper, None, accuracy, sampler.passes, draw + 1)
+        slope = _fitted(at, excess, slope)
+        near = taken & (np.abs(excess) <= WORST_NEAR)
+        if near.sum() >= WORST_DRAWS:
             break
-        low, high = (middle, high) if over > 0 else (low, middle)
-    return middle, over + target
+        known = taken if taken.any() else ~taken
+        x = min(max(_towards(at[known], excess[known], slope), limits[0]), limits[1])
+    if not near.any():
+        near = np.abs(excess) == np.abs(excess).min()
+    terms = (at + excess / slope)[near]
+    n = len(terms)
+    spread = max(float(terms.std(ddof=1)) if n > 1 else math.inf, 1 / sampler.images / slope)
+    error = math.hypot(spread / math.sqrt(n) * float(student.ppf(0.975, max(n - 1, 1))) / NORMAL, SETTLED / slope)
+    inverse = math.exp(-float(terms.mean()))
+    outcome = CONVERGED if n >= WORST_DRAWS else NOT_CONVERGED
+    accuracy = target + float(excess[near].mean())
+    stated = error * inverse if math.isfinite(error) else None
+    return Estimate(outcome, inverse, stated, accuracy, sampler.passes, len(at))
+
+
+def _towards(at: NDArray[np.float64], excess: NDArray[np.float64], slope: float) -> float:
+    """Where the next ascent goes: between the nearest on both sides of the target, or along the slope from one."""
+    best = int(np.abs(excess).argmin())
+    if (excess > 0).all() or (excess <= 0).all():
+        return float(at[best] + np.clip(excess[best] / slope, -WORST_STEP, WORST_STEP))
+    over = int(np.where(excess > 0, excess, np.inf).argmin())
+    under = int(np.where(excess > 0, -np.inf, excess).argmax())
+    share = excess[over] / (excess[over] - excess[under]) if at[over] < at[under] else 0.5
+    return float(at[over] + share * (at[under] - at[over]))
+
+
+def _fitted(at: NDArray[np.float64], excess: NDArray[np.float64], slope: float) -> float:
+    """The slope, positive, of a line through the draws that are not far from the target; `slope` without two apart."""
+    close = np.abs(excess) <= WORST_FAR
+    if close.sum() < 2 or np.ptp(at[close]) < WORST_APART:
+        return slope
+    fitted = -float(np.polyfit(at[close], excess[close], 1)[0])
+    return fitted if fitted > WORST_FLAT else slope
 
 
 def _slope(sampler: Sampler, target: float, x: float, fresh: Iterator[int]) -> tuple[float, float]:
     """How fast mean accuracy falls in log m around `x` (positive), and its relative standard error."""
     falls: list[float] = []
     while len(falls) < MOST_PAIRS:
-        draws = [next(fresh) for _ in range(sampler.block)]
+        draws = [next(fresh) for _ in range(max(2, sampler.block // 2))]
         low, high = (sampler.accuracies(math.exp(x + step), draws, target) for step in (-HALF, HALF))
         falls += ((low - high) / (2 * HALF)).tolist()
         slope = float(np.mean(falls))

@@ -1,0 +1,86 @@
+"""What the benchmarks share: runs that take turns, medians, and rows of one table."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+REPEATS = 5
+ROOT = Path(__file__).parent.parent
+HEAD = (
+    "step",
+    "work",
+    "ours (s)",
+    "floor",
+    "floor (s)",
+    "ours / floor",
+    "opponent",
+    "opponent (s)",
+    "opponent / ours",
+    "peak (MB)",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; seconds are medians, peak is the memory of our process in MB."""
+
+    step: str
+    work: str
+    ours: float
+    floor: str = ""
+    floor_seconds: float | None = None
+    opponent: str = ""
+    opponent_seconds: float | None = None
+    peak: float | None = None
+
+    def cells(self) -> list[str]:
+        return [
+            self.step,
+            self.work,
+            f"{self.ours:.3g}",
+            self.floor,
+            "" if self.floor_seconds is None else f"{self.floor_seconds:.3g}",
+            "" if self.floor_seconds is None else f"{self.ours / self.floor_seconds:.2f}",
+            self.opponent,
+            "" if self.opponent_seconds is None else f"{self.opponent_seconds:.3g}",
+            "" if self.opponent_seconds is None else f"{self.opponent_seconds / self.ours:.3g}",
+            "" if self.peak is None else f"{self.peak:.0f}",
+        ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as markdown."""
+    lines = [list(HEAD), ["---"] * len(HEAD), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def alternating(*works: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Median seconds of each work, run in turn `repeats` times, after one run of each that is not counted."""
+    for work in works:
+        work()
+    seconds: list[list[float]] = [[] for _ in works]
+    for _ in range(repeats):
+        for found, work in zip(seconds, works, strict=True):
+            start = time.perf_counter()
+            work()
+            found.append(time.perf_counter() - start)
+    return [statistics.median(found) for found in seconds]
+
+
+def icc(*arguments: object) -> float:
+    """Run `icc` in a process of its own; gives its peak memory in MB."""
+    return command(sys.executable, "-m", "icc_cli", *arguments)
+
+
+def command(*arguments: object) -> float:
+    """Run a command to its end, its output thrown away; gives its peak memory in MB."""
+    process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(map(str, arguments))} failed")
+    return usage.ru_maxrss / 1024

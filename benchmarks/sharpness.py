@@ -4,11 +4,12 @@
     python benchmarks/sharpness.py big/ [--networks 12] [--seeds 4] [--mode random|worst] [--tolerance 0.05]
 
 Both searches run on every network with every seed, and precise runs of the default (other seeds: one at 0.8 %, four
-of ascents) stand for the truth. A method's error is the root mean square of log(1/m) from that run's, over seeds and networks: the spread
-over seeds alone would not do, since bisection often stops at one point of its grid whatever the seed. For each measure:
-the networks on which the two agree within two standard errors of the difference (the reference's from its error over
-all networks, the default's as it states it), the mean of log(reference / default), which would show a bias, Kendall's
-tau of the two orders, sample passes, and the ratio of sample passes at equal error (passes x squared error).
+of ascents) stand for the truth. A method's error is the root mean square of log(1/m) from theirs, over seeds and
+networks: the spread over seeds alone would not do, since bisection often stops at one point of its grid whatever the
+seed. For each measure: the networks on which the two agree within two standard errors of the difference (the
+reference's from its error over all networks, the default's as it states it), the mean of log(reference / default),
+which would show a bias, Kendall's tau of the two orders, sample passes, and their ratio: as run, and times the squared
+errors. A --tolerance at which both errors are alike makes the ratio as run that at equal error.
 """
 
 import argparse

@@ -27,7 +27,9 @@ GRADIENT_PASSES = 3
 """A forward pass with its gradient costs about as much as so many forward passes."""
 CHECK = 5
 WINDOW = 10
-SURE = 4.0
+SURE, GIVEN_BACK = 4.0, 0.04
+"""Standard errors between the last batches and the target from which on the side is certain, over the accuracy that
+the steps at the lower learning rate may give back."""
 SETTLE_EVERY = 25
 SETTLED = 0.002
 """An ascent that takes less accuracy than this in 25 steps has settled."""
@@ -45,7 +47,7 @@ class Ascents:
 
     With `thorough` (the reference) accuracy is over all images, after every epoch, and an ascent that falls
     under .7 ends. Otherwise an ascent ends as soon as its last ten batches are under the target by four standard
-    errors, since ascent does not give accuracy back, or when it has settled: in the box it is against the walls
+    errors and what the last steps may give back, or when it has settled: in the box it is against the walls
     after a few dozen steps. 2,048 images are watched for that, and accuracy is over 8,192 at the most.
     """
 
@@ -99,10 +101,8 @@ class Ascents:
                     if accuracy < GIVE_UP:
                         break
                 continue
-            if done % CHECK == 0:
-                recent = _surely_under(seen[-min(WINDOW, done - 1) :], target)
-                if recent is not None:
-                    return recent
+            if done % CHECK == 0 and _surely_under(seen[-min(WINDOW, done - 1) :], target):
+                return 0.0
             if done == end:
                 break
             if done % SETTLE_EVERY == 0 and not slow:
@@ -129,11 +129,10 @@ def _batches(count: int, random: torch.Generator) -> Iterator[Tensor]:
         yield from torch.tensor_split(order[: count - count % size], count // size)
 
 
-def _surely_under(seen: Sequence[tuple[Tensor, int]], target: float) -> float | None:
-    """The accuracy of the last batches, when it is under `target` beyond doubt."""
+def _surely_under(seen: Sequence[tuple[Tensor, int]], target: float) -> bool:
+    """Whether the accuracy of the last batches is under `target` beyond doubt."""
     total = sum(count for _, count in seen)
-    accuracy = _accuracy_of(seen)
-    return accuracy if accuracy < target - SURE * math.sqrt(target * (1 - target) / total) else None
+    return _accuracy_of(seen) < target - GIVEN_BACK - SURE * math.sqrt(target * (1 - target) / total)
 
 
 def _accuracy_of(seen: Sequence[tuple[Tensor, int]]) -> float:

@@ -80,7 +80,7 @@ class Sampler(Protocol):
     def accuracies(self, magnitude: float, draws: Sequence[int], target: float) -> NDArray[np.float64]:
         """Accuracies (draws,) in 0..1. A draw's number fixes its randomness, whatever the magnitude.
 
-        Where a draw ends under `target` for certain, any value under `target` may be given for it.
+        A draw that ends under `target` for certain may be given as 0.
         """
         ...
 

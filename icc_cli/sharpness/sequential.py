@@ -34,7 +34,7 @@ WORST_DRAWS, WORST_MOST = 3, 16
 """Ascents near the target that an estimate takes, and ascents in all at the most."""
 WORST_SLOPE, WORST_FLAT = 0.25, 0.03
 """The slope of accuracy in log m that is taken until there are two ascents to tell, and the least that is believed."""
-WORST_NEAR, WORST_FAR = 0.03, 0.12
+WORST_NEAR, WORST_FAR = 0.03, 0.05
 """How far from the target an ascent's accuracy may lie to give a term, and to have a part in the slope."""
 WORST_APART = 0.04
 WORST_STEP = 0.5
@@ -136,7 +136,10 @@ def _towards(at: NDArray[np.float64], excess: NDArray[np.float64], slope: float)
         return float(at[best] + np.clip(excess[best] / slope, -WORST_STEP, WORST_STEP))
     over = int(np.where(excess > 0, excess, np.inf).argmin())
     under = int(np.where(excess > 0, -np.inf, excess).argmax())
-    share = excess[over] / (excess[over] - excess[under]) if at[over] < at[under] else 0.5
+    if excess[under] <= -WORST_FAR:  # its size says nothing: take the nearest
+        under = int(np.where(excess > 0, np.inf, at).argmin())
+    line = at[over] < at[under] and excess[under] > -WORST_FAR
+    share = excess[over] / (excess[over] - excess[under]) if line else 0.5
     return float(at[over] + share * (at[under] - at[over]))
 
 

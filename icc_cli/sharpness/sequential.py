@@ -116,6 +116,7 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
             break
         known = taken if taken.any() else ~taken
         x = min(max(_towards(at[known], excess[known], slope), limits[0]), limits[1])
+    converged = near.sum() >= WORST_DRAWS
     if not near.any():
         near = np.abs(excess) == np.abs(excess).min()
     terms = (at + excess / slope)[near]
@@ -123,7 +124,7 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
     spread = max(float(terms.std(ddof=1)) if n > 1 else math.inf, 1 / sampler.images / slope)
     error = math.hypot(spread / math.sqrt(n) * float(student.ppf(0.975, max(n - 1, 1))) / NORMAL, SETTLED / slope)
     inverse = math.exp(-float(terms.mean()))
-    outcome = CONVERGED if n >= WORST_DRAWS else NOT_CONVERGED
+    outcome = CONVERGED if converged else NOT_CONVERGED
     accuracy = target + float(excess[near].mean())
     stated = error * inverse if math.isfinite(error) else None
     return Estimate(outcome, inverse, stated, accuracy, sampler.passes, len(at))
@@ -131,9 +132,9 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
 
 def _towards(at: NDArray[np.float64], excess: NDArray[np.float64], slope: float) -> float:
     """Where the next ascent goes: between the nearest on both sides of the target, or along the slope from one."""
-    best = int(np.abs(excess).argmin())
     if (excess > 0).all() or (excess <= 0).all():
-        return float(at[best] + np.clip(excess[best] / slope, -WORST_STEP, WORST_STEP))
+        nearest = int(at.argmax() if excess[0] > 0 else at.argmin())
+        return float(at[nearest] + np.clip(excess[nearest] / slope, -WORST_STEP, WORST_STEP))
     over = int(np.where(excess > 0, excess, np.inf).argmin())
     under = int(np.where(excess > 0, -np.inf, excess).argmax())
     if excess[under] <= -WORST_FAR:  # its size says nothing: take the nearest

@@ -241,18 +241,24 @@ def _panel(axes: Any, part: list[Row], head: str, first: bool) -> None:
     edges = [row["low"] for row in part] + [part[-1]["high"]]
     around = "all" if one["measure"] == "c3" else "rest of its class"
     axes.stairs([row["density_around"] for row in part], edges, fill=True, color=GREY, alpha=0.45, label=around)
-    axes.stairs([row["density"] for row in part], edges, color=COLOURS[1], linewidth=1.2, label=one["group"])
+    axes.stairs(
+        [row["density"] for row in part],
+        edges,
+        color=COLOURS[1],
+        linewidth=1.2,
+        label=str(one["group"]).replace("_", " "),
+    )
     score = r"$\sigma_C/\sigma_D$" if one["measure"] == "c3" else "selectivity"
     place = f"{one['site']}, neuron {one['neuron']}" if first or not head else ""
     axes.set_title("\n".join(filter(None, [head, place, f"{score} = {one['score']:.2f}"])))
     axes.set_xlabel("pre-activation")
     axes.set_yticks([])
-    axes.set_ylim(top=1.35 * axes.get_ylim()[1])  # room for the legend
+    axes.set_ylim(top=1.5 * axes.get_ylim()[1])  # room for the legend
     axes.grid(False)
     if first:
         axes.set_ylabel("density")
     if first or not head:
-        axes.legend(loc="best", fontsize=6, handlelength=1)
+        axes.legend(loc="upper right", fontsize=6, handlelength=1)
 
 
 def _sheet(axes: Any, images: NDArray[np.uint8]) -> None:

@@ -1,6 +1,9 @@
 """What this machine has left for us."""
 
+import multiprocessing
 import os
+import threading
+from multiprocessing.connection import wait
 from pathlib import Path
 
 
@@ -21,3 +24,15 @@ def _lines(path: str) -> list[str]:
         return Path(path).read_text().splitlines()
     except OSError:
         return []
+
+
+def end_with_parent() -> None:
+    """End this worker process as soon as the process that started it has ended, however that was."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

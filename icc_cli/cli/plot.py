@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._rank_input import directions_of, load, located, names_of, read_side_table
+from icc_cli.cli._rank_input import TABLE_SUFFIXES, directions_of, load, located, names_of, read_side_table
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CACHE_SUFFIXES, EXIT_SOME_FAILED, Input, expand
 from icc_cli.cli._tables import render
@@ -215,7 +215,7 @@ def _sets(
     """The sets of models to rank, prepared as `icc rank` prepares them; one without a name for a table."""
     from icc_cli.plots.sets import ModelSet
 
-    if any(Path(name).suffix in (".csv", ".tsv", ".txt") for name in inputs):
+    if any(Path(name).suffix in TABLE_SUFFIXES for name in inputs):
         table, failures = load(inputs, selection, report)
         sets, told = _prepared([ModelSet("", (), table)], selection, least, runs)
     else:
@@ -244,15 +244,19 @@ def _prepared(
     from icc_cli.ranking.sources.runs import read_runs, with_runs
 
     kept, told = [], []
+    side = read_runs(read_side_table(runs), str(runs)) if runs is not None else None
     for models in sets:
         table = models.table
-        if runs is not None:
-            side = read_runs(read_side_table(runs), str(runs))
+        if side is not None:
             table, lines = with_runs(table, side, selection.target, selection.hparams, str(runs))
             told += lines
-        table, left_out = prepare(table, selection.target, least)
+        # Names of files may repeat; which models are kept is told by their weights.
+        names = dict(zip(models.hashes, table.names, strict=True)) if models.found else {}
+        table, left_out = prepare(replace(table, names=tuple(names) or table.names), selection.target, least)
         told += [f"{models.name}: {line}" if len(sets) > 1 else line for line in left_out]
-        kept.append(replace(models, table=table))
+        found = tuple(item for item in models.found if item[1]["weights_sha256"] in table.names)
+        shown = tuple(names.get(name, name) for name in table.names)
+        kept.append(replace(models, found=found, table=replace(table, names=shown)))
     return kept, told
 
 

@@ -3,16 +3,15 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from icc_cli.cluster import allocation
 from icc_cli.errors import IccError
+from icc_cli.machine import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,14 +74,7 @@ def _start(work: Callable[[Any], Any], slots: Any, gpus: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, _abandon)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
 def _abandon(signum: int, frame: object) -> None:

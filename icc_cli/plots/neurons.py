@@ -149,6 +149,7 @@ def best_groups(cache: Cache, site: str, neuron: int, groups: Sequence[Group]) -
 def shown(cache: Cache, chosen: Sequence[Chosen]) -> list[Shown]:
     """Each chosen neuron as it is in `cache`. UsageError when the cache has no such site, neuron or samples."""
     found = []
+    by_site: dict[str, dict[tuple[str, int, int], Column]] = {}
     for one in chosen:
         site = _site(cache, one.site)
         if one.neuron >= site.shape[1] or one.group.inside.stop > len(cache.labels):
@@ -156,8 +157,9 @@ def shown(cache: Cache, chosen: Sequence[Chosen]) -> list[Shown]:
                 f"{cache.path} is of another network or other data than the last cache.",
                 "Give caches of one network along its training.",
             )
-        scores = _scores(site, cache)
-        score = scores[one.group.kind, one.group.inside.start, one.group.inside.stop][one.neuron]
+        if one.site not in by_site:
+            by_site[one.site] = _scores(site, cache)
+        score = by_site[one.site][one.group.kind, one.group.inside.start, one.group.inside.stop][one.neuron]
         values = np.concatenate([block[:, one.neuron] for block in row_blocks(site, slice(0, len(cache.labels)))])
         found.append(Shown(one, float(score), values))
     return found

@@ -21,6 +21,11 @@ class RecordSet:
     found: tuple[Located, ...]
 
     @property
+    def hashes(self) -> tuple[str, ...]:
+        """The weights' hashes of the checkpoints, each once, in order of appearance: the rows of their table."""
+        return tuple(dict.fromkeys(record["weights_sha256"] for _, record in self.found))
+
+    @property
     def records(self) -> list[Record]:
         return [record for _, record in self.found]
 

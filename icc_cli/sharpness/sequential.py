@@ -50,10 +50,8 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
     it was taken.
     """
     centre = _bracket(sampler, target, BRACKET_DRAWS)
-    if centre is None:
-        return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
-    if centre <= SMALLEST:
-        return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
+    if centre is None or centre <= SMALLEST:
+        return _at_bound(sampler, sampler.upper if centre is None else SMALLEST)
     fresh = count(FRESH)
     x = taken = math.log(centre)
     slope, slope_error = _slope(sampler, target, x, fresh)
@@ -67,7 +65,7 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
         x, error = _estimate(positions, values, target, slope, sampler.images)
         error *= math.sqrt(1 + slope_error**2)
         if x - 2 * error > math.log(sampler.upper) and len(values) >= LEAST:
-            return Estimate(HIT_BOUND, 1 / sampler.upper, None, float(np.mean(found)), sampler.passes, len(values))
+            return _at_bound(sampler, sampler.upper, float(np.mean(found)), len(values))
         x = min(max(x, taken - 2 * HALF), taken + 2 * HALF, math.log(sampler.upper) + NEAR)
         if abs(x - taken) > NEAR and (error <= 2 * tolerance or abs(x - taken) > HALF) and len(values) >= LEAST:
             taken = x
@@ -78,7 +76,7 @@ def search(sampler: Sampler, target: float, tolerance: float) -> Estimate:
         elif error <= tolerance and len(values) >= LEAST:
             break
     if x > math.log(sampler.upper):
-        return Estimate(HIT_BOUND, 1 / sampler.upper, None, float(np.mean(values)), sampler.passes, len(values))
+        return _at_bound(sampler, sampler.upper, float(np.mean(values)), len(values))
     outcome = CONVERGED if error <= tolerance else NOT_CONVERGED
     accuracy = float(np.mean(values))
     return Estimate(outcome, math.exp(-x), error * math.exp(-x), accuracy, sampler.passes, len(values))
@@ -92,10 +90,8 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
     terms, and what an ascent that counts as settled may still have had to take.
     """
     centre = _bracket(sampler, target, 1)
-    if centre is None:
-        return Estimate(HIT_BOUND, 1 / sampler.upper, None, None, sampler.passes, 0)
-    if centre <= SMALLEST:
-        return Estimate(HIT_BOUND, 1 / SMALLEST, None, None, sampler.passes, 0)
+    if centre is None or centre <= SMALLEST:
+        return _at_bound(sampler, sampler.upper if centre is None else SMALLEST)
     limits = math.log(SMALLEST), math.log(sampler.upper)
     x, slope = math.log(centre), WORST_SLOPE
     at, excess = np.zeros(0), np.zeros(0)
@@ -108,8 +104,7 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
         excess = np.append(excess, sample(math.exp(x), [draw], target)[0] - target)
         taken = np.append(taken, settled)
         if excess[-1] > 0 and x >= limits[1]:
-            accuracy = target + float(excess[-1])
-            return Estimate(HIT_BOUND, 1 / sampler.upper, None, accuracy, sampler.passes, draw + 1)
+            return _at_bound(sampler, sampler.upper, target + float(excess[-1]), draw + 1)
         slope = _fitted(at, excess, slope)
         near = taken & (np.abs(excess) <= WORST_NEAR)
         if near.sum() >= WORST_DRAWS:
@@ -128,6 +123,11 @@ def search_worst(sampler: Sampler, target: float) -> Estimate:
     accuracy = target + float(excess[near].mean())
     stated = error * inverse if math.isfinite(error) else None
     return Estimate(outcome, inverse, stated, accuracy, sampler.passes, len(at))
+
+
+def _at_bound(sampler: Sampler, magnitude: float, accuracy: float | None = None, draws: int = 0) -> Estimate:
+    """The answer of a search that ended at one of its bounds."""
+    return Estimate(HIT_BOUND, 1 / magnitude, None, accuracy, sampler.passes, draws)
 
 
 def _towards(at: NDArray[np.float64], excess: NDArray[np.float64], slope: float) -> float:

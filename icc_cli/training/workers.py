@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -13,6 +12,7 @@ import torch
 
 from icc_cli.data import Dataset
 from icc_cli.errors import IccError
+from icc_cli.machine import end_with_parent
 from icc_cli.training.loop import DeviceData, Trainer
 from icc_cli.training.task import Result, Task, run, set_threads
 
@@ -92,14 +92,7 @@ def run_all(
 def _worker(pipe: Connection, dataset: Dataset, device: str, threads: int) -> None:
     """Train what comes through `pipe` until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     set_threads(threads)
     data: DeviceData | None = None
     while True:

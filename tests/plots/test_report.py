@@ -1,5 +1,6 @@
 """The report: one page that holds its numbers, needs no network, and draws in a browser."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -97,6 +98,18 @@ def test_a_browser_draws_it(page, tmp_path):
     for width, height, inside, marks in figures:
         assert width > 300 and height > 100
         assert inside == marks > 0
+
+
+def test_every_figure_leaves_the_underfitted_out(family, tmp_path):
+    records = [json.loads(line) for path in (family / "results").iterdir() for line in path.open()]
+    accuracies = sorted(record["metrics"]["train_accuracy"] for record in records)
+    least = accuracies[3]
+    assert len(accuracies) == 8 and accuracies[2] < least
+    assert icc("report", family / "results", "--min-train-accuracy", least, "-o", tmp_path / "r.html").returncode == 0
+    found = Page()
+    found.feed((tmp_path / "r.html").read_text("utf-8"))
+    models = [int(n) for n in re.findall(r"sites \((\d+) models?\)", found.text)]
+    assert sum(models) == 5
 
 
 def test_records_without_sites_or_ks_say_why_figures_are_missing(family, tmp_path):

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 
 from icc_cli.cli._report import Reporter
-from icc_cli.cluster import pool, shards
+from icc_cli.cluster import shards
 from icc_cli.errors import IccError, OutputError, UsageError
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
@@ -193,11 +193,12 @@ def each(
     An output that cannot be written stops at once, since the next one could not be either.
     """
     total, failures = 0, []
-    outcomes = (
-        _one_by_one(inputs, work, debug)
-        if jobs == 1
-        else pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
-    )
+    if jobs == 1:
+        outcomes = _one_by_one(inputs, work, debug)
+    else:
+        from icc_cli.cluster import pool  # which imports multiprocessing
+
+        outcomes = pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
     for _, outcome in outcomes:
         total += 1
         if isinstance(outcome, OutputError):

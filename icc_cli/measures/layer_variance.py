@@ -13,6 +13,8 @@ from icc_cli.measures.site import Array, Site, neuron_blocks, row_blocks, rows_p
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
+CLASS_BYTES = 32 * 2**20
+"""A class of fewer samples than neurons is taken whole, in float64, up to this size."""
 ROUNDING = 1e-15
 """Variance of similarities (each 0..1) under which all are equal as far as float64 sums can tell."""
 
@@ -110,9 +112,9 @@ def _similarity_sums(
     sums = []
     for group in classes:
         total, self_sum, self_squares = np.zeros(len(live)), 0.0, 0.0
-        by_samples = group.size < len(live) and group.size <= rows_per_block(site)
+        by_samples = group.size < len(live) and group.size <= rows_per_block(site, CLASS_BYTES)
         own = gram if by_samples else np.zeros_like(gram)
-        for block in row_blocks(site, group.rows):
+        for block in row_blocks(site, group.rows, CLASS_BYTES if by_samples else None):
             u = block if every else block[:, live]
             u -= threshold
             u *= scale

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK_BYTES = 32 * 2**20
-"""Upper bound on one block of float64 rows or float32 neurons."""
-RESIDENT_BYTES = 160 * 2**20
-"""A site up to this size is read into memory once; a larger one is streamed, several times."""
+BLOCK_BYTES = 8 * 2**20
+"""Upper bound on one block of float64 rows or float32 neurons: small enough to stay in a processor's cache."""
+RESIDENT_BYTES = 64 * 2**20
+"""A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
 
 Array = NDArray[np.float64]
 
@@ -53,35 +53,35 @@ def resident(site: Site) -> Site:
     return ArraySite(site.name, site.rows(0, count))
 
 
-def rows_per_block(site: Site) -> int:
+def rows_per_block(site: Site, limit: int) -> int:
     """How many rows `row_blocks` yields at a time."""
-    return max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
+    return max(1, limit // (8 * max(1, site.shape[1])))
 
 
-def row_blocks(site: Site, rows: slice) -> Iterator[Array]:
-    """The given rows as float64 blocks, each a copy of at most BLOCK_BYTES (one row at least)."""
-    step = rows_per_block(site)
+def row_blocks(site: Site, rows: slice, limit: int | None = None) -> Iterator[Array]:
+    """The given rows as float64 blocks, each a copy of at most `limit` bytes, or BLOCK_BYTES (one row at least)."""
+    step = rows_per_block(site, limit or BLOCK_BYTES)
     for start in range(rows.start, rows.stop, step):
         yield site.rows(start, min(start + step, rows.stop)).astype(np.float64)
 
 
 def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-    """(neurons, values) with `values` (neurons, N) contiguous, each a copy that may be reordered in place.
+    """(neurons, values) with `values` (neurons, N) contiguous: a buffer that may be reordered, good until the next.
 
     A site in memory is cut into blocks of at most BLOCK_BYTES. One that is not is read whole for every block,
     so its blocks are as large as RESIDENT_BYTES allows.
     """
     count, neurons = site.shape
     in_memory = isinstance(site, ArraySite)
-    step = max(1, (BLOCK_BYTES if in_memory else RESIDENT_BYTES) // (4 * count))
-    rows_step = max(1, BLOCK_BYTES // (4 * neurons))
+    step = min(neurons, max(1, (BLOCK_BYTES if in_memory else RESIDENT_BYTES) // (4 * count)))
+    rows_step = max(1, BLOCK_BYTES // (8 * neurons))
+    buffer: NDArray[np.floating] | None = None
     for first in range(0, neurons, step):
         chosen = slice(first, min(first + step, neurons))
-        values: NDArray[np.floating] | None = None
         for start in range(0, count, rows_step):
             block = site.rows(start, min(start + rows_step, count))[:, chosen]
-            if values is None:
-                values = np.empty((block.shape[1], count), np.promote_types(block.dtype, np.float32))
-            values[:, start : start + len(block)] = block.T
-        assert values is not None
-        yield chosen, values
+            if buffer is None:
+                buffer = np.empty((step, count), np.promote_types(block.dtype, np.float32))
+            buffer[: block.shape[1], start : start + len(block)] = block.T
+        assert buffer is not None
+        yield chosen, buffer[: chosen.stop - chosen.start]

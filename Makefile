@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench study clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 to 3.13; name one with PYTHON=..."; exit 1; }
@@ -36,9 +36,13 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every step against its floor and its opponents: one table, about an hour.
 bench: $(READY)
-	$(BIN)/python benchmarks/rank.py
-	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks
+
+# The tables and figures of the studies, from their committed records.
+study: $(READY)
+	$(BIN)/python studies/cifar100-superclasses/study.py
 
 clean:
 	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
-"""What `icc --help` and `icc rank` on 200 records take to start and end, against Python with typer imported.
+"""What `icc --help` and `icc rank` on 200 records take to start and end, against Python with typer imported,
+and against the least app that typer makes: its help by rich, its arguments by pydantic, and numpy.
 
 python benchmarks/start.py
 """
@@ -14,6 +15,24 @@ from timing import Row, alternating, command, icc, table
 
 RECORDS = 200
 REPEATS = 11
+APP = """
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def numpy(size: int = 3) -> None:
+    import numpy
+
+
+@app.command()
+def other() -> None:
+    pass
+
+
+app()
+"""
 
 
 def rows(folder: Path) -> Iterator[Row]:
@@ -31,14 +50,21 @@ def rows(folder: Path) -> Iterator[Row]:
                 "notes": [],
             }
             file.write(json.dumps(record) + "\n")
-    seconds = alternating(
+    app = folder / "app.py"
+    app.write_text(APP)
+    bare, its_help, with_numpy, our_help, our_rank = alternating(
         lambda: command(sys.executable, "-c", "import typer"),
+        lambda: command(sys.executable, app, "--help"),
+        lambda: command(sys.executable, app, "numpy"),
         lambda: icc("--help"),
         lambda: icc("rank", path),
         repeats=REPEATS,
     )
-    for name, ours in zip(("icc --help", f"icc rank, {RECORDS} records"), seconds[1:], strict=True):
-        yield Row("start", name, ours, "python -c 'import typer'", seconds[0])
+    ranked = f"icc rank, {RECORDS} records"
+    yield Row("start", "icc --help", our_help, "python -c 'import typer'", bare)
+    yield Row("start", "icc --help", our_help, "--help of a typer app of two commands", its_help)
+    yield Row("start", ranked, our_rank, "python -c 'import typer'", bare)
+    yield Row("start", ranked, our_rank, "a typer app that imports numpy", with_numpy)
 
 
 def main() -> None:

@@ -125,12 +125,12 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
 
     many = folder / "many"
     for seed in range(64):
-        make(many / f"{seed}.h5", round(5000 * scale), PAPER_WIDTHS, 20, 5, seed)
+        make(many / f"{seed}.h5", round(2000 * scale), PAPER_WIDTHS, 20, 5, seed)
     cores = os.cpu_count() or 1
     one, several = alternating(
         partial(measure, many, "--jobs", "1"), partial(measure, many, "--jobs", str(cores)), repeats=repeats
     )
-    yield Row("measure, many", f"64 caches of {round(5000 * scale):,} samples, --jobs {cores}", several,
+    yield Row("measure, many", f"64 caches of {round(2000 * scale):,} samples, --jobs {cores}", several,
               "one process / cores", one / cores, "--jobs 1", one)  # fmt: skip
 
 

@@ -6,30 +6,35 @@ About an hour on two cores; each row goes to stderr as soon as it is measured. T
 """
 
 import argparse
+import importlib
+import multiprocessing
 import os
 import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import extract
-import measure
-import rank
-import start
 from timing import REPEATS, Row, table
 
 from icc_cli import __version__
 
 
-def rows(folder: Path, thingsvision: str | None) -> Iterator[Row]:
-    yield from start.rows(folder)
-    yield from rank.rows()
-    yield from measure.rows(folder, 1.0, REPEATS)
-    yield from extract.rows(10_000, REPEATS, thingsvision)
-    yield from extract.many(2000, 20)
+def apart(module: str, function: str, *arguments: Any) -> list[Row]:
+    """The rows of one benchmark, in a process of its own: a command's peak memory is never under its parent's."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_told, module, function, arguments).result()
+
+
+def _told(module: str, function: str, arguments: tuple[Any, ...]) -> list[Row]:
+    found = []
+    for row in getattr(importlib.import_module(module), function)(*arguments):
+        found.append(row)
+        print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+    return found
 
 
 def processor() -> str:
@@ -45,10 +50,13 @@ def main() -> None:
     arguments = cli.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="icc-bench-"))
     try:
-        found = []
-        for row in rows(folder, arguments.thingsvision):
-            found.append(row)
-            print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+        found = [
+            *apart("start", "rows", folder),
+            *apart("rank", "rows"),
+            *apart("measure", "rows", folder, 1.0, REPEATS),
+            *apart("extract", "rows", 10_000, REPEATS, arguments.thingsvision),
+            *apart("extract", "many", 2000, 20),
+        ]
     finally:
         shutil.rmtree(folder)
     print(f"icc {__version__}, {date.today()}, {os.cpu_count()} cores of {processor()}, Python "

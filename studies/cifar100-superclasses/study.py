@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def main() -> None:
         text, found = marked.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
         assert found == 1, f"README.md lacks the markers of {name}"
     readme.write_text(text)
-    figures()
+    figures(models)
 
 
 def records(name: str) -> list[Record]:
@@ -81,19 +82,16 @@ def fitted(name: str) -> list[Record]:
 
 def rank(models: Iterable[Record], measures: Sequence[str], joined: Iterable[Row] = (), *options: str) -> list[Row]:
     """The rows of `icc rank` over `models`, with intervals; `joined` are further columns by checkpoint."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "records.jsonl"
-        path.write_text("".join(json.dumps(record) + "\n" for record in models))
-        command = ["rank", str(path), "--measures", ",".join(measures), "--format", "json", "--bootstrap", RESAMPLES]
-        joined = list(joined)
+    joined = list(joined)
+    options = ("--measures", ",".join(measures), "--format", "json", "--bootstrap", RESAMPLES, "-q", *options)
+    with saved(models) as source, tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as side:
         if joined:
-            side = Path(folder) / "joined.csv"
-            with side.open("w", newline="") as file:
-                table = csv.DictWriter(file, list(joined[0]))
-                table.writeheader()
-                table.writerows(joined)
-            command += ["--join", str(side)]
-        printed = icc(*command, "-q", *options)
+            table = csv.DictWriter(side, list(joined[0]))
+            table.writeheader()
+            table.writerows(joined)
+            side.flush()
+            options += ("--join", side.name)
+        printed = icc("rank", source, *options)
     return [json.loads(line) for line in printed.splitlines()]
 
 
@@ -147,7 +145,7 @@ def kendall_table(models: list[Record]) -> str:
     for found in (rank(models, MEASURES), rank(sharp, SHARPNESS)):
         for row in found:
             groups = groups or {axis: row["axes"][axis]["groups"] for axis in AXES}
-            name = NAMES.get(row["measure"], row["measure"])
+            name: str = NAMES.get(row["measure"], row["measure"])
             total = cell(row["Psi"], row["Psi_interval"])
             rows.append([name, "here", str(row["models"]), *psis(row), total])
             rows.append(paper_row(name))
@@ -201,8 +199,10 @@ def depth_table(models: list[Record]) -> str:
     lines = []
     for name in MEASURES:
         found = {row["measure"]: row for row in rank(models, [f"{name}@{part}" for part in parts], columns)}
-        lines.append([name, *totals(found[f"{name}@{part}"] for part in parts)])
-    return markdown(["measure", *(f"{part} third of the sites" for part in parts)], lines)
+        rows = [found[f"{name}@{part}"] for part in parts]
+        lines.append([name, *totals(rows), *(psis(row, ["depth"])[0] for row in rows)])
+    head = [f"{part} third of the sites" for part in parts] + [f"depth's psi, {part} third" for part in parts]
+    return markdown(["measure", *head], lines)
 
 
 def share_table(models: list[Record]) -> str:
@@ -262,15 +262,23 @@ def movement_table() -> str:
     return markdown(["", "between seeds (s.d.)", "between configurations (s.d.)", "tau of seed 0 with seed 1"], lines)
 
 
-def figures() -> None:
-    """The figures that records suffice for; run.sh makes the one that needs activations."""
-    folder, source = HERE / "figures", str(HERE / "records" / "measures.jsonl")
+def figures(models: list[Record]) -> None:
+    """The figures that records suffice for, of the networks of the tables; run.sh makes the one of activations."""
+    folder = HERE / "figures"
     folder.mkdir(exist_ok=True)
-    least = ("--min-train-accuracy", str(FITTED), "-q")
-    icc("plot", "scatter", source, "-o", str(folder / "scatter.png"), *least)
-    icc("plot", "k", source, "-o", str(folder / "k.png"), *least)
-    icc("plot", "sites", source, "-o", str(folder / "sites.png"), *least)
+    with saved(models) as source:
+        for figure in ("scatter", "k", "sites"):
+            icc("plot", figure, source, "-o", str(folder / f"{figure}.png"), "-q")
     icc("plot", "training", str(HERE / "records" / "results-epochs.jsonl"), "-o", str(folder / "training.png"), "-q")
+
+
+@contextmanager
+def saved(models: Iterable[Record]) -> Iterator[str]:
+    """A file of these records, for the time of the context."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "records.jsonl"
+        path.write_text("".join(json.dumps(record) + "\n" for record in models))
+        yield str(path)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ check: $(READY)
 
 # Every step against its floor and its opponents: one table, about an hour.
 bench: $(READY)
-	$(BIN)/python benchmarks
+	$(BIN)/python benchmarks/every.py
 
 # The tables and figures of the studies, from their committed records.
 study: $(READY)

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,14 @@ def main() -> None:
     text = readme.read_text()
     for name, table in tables.items():
         marked = re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        text, found = marked.subn(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
+        text, found = marked.subn(partial(_between, table), text)
         assert found == 1, f"README.md lacks the markers of {name}"
     readme.write_text(text)
     figures(models)
+
+
+def _between(table: str, match: re.Match[str]) -> str:
+    return f"{match[1]}{table}\n{match[2]}"
 
 
 def records(name: str) -> list[Record]:
@@ -145,7 +150,7 @@ def kendall_table(models: list[Record]) -> str:
     for found in (rank(models, MEASURES), rank(sharp, SHARPNESS)):
         for row in found:
             groups = groups or {axis: row["axes"][axis]["groups"] for axis in AXES}
-            name: str = NAMES.get(row["measure"], row["measure"])
+            name = NAMES.get(str(row["measure"]), str(row["measure"]))
             total = cell(row["Psi"], row["Psi_interval"])
             rows.append([name, "here", str(row["models"]), *psis(row), total])
             rows.append(paper_row(name))

@@ -1,6 +1,6 @@
 """Every step against its floor and its opponents, as one table: what `make bench` prints.
 
-    python benchmarks [--thingsvision PYTHON]
+    python benchmarks/every.py [--thingsvision PYTHON]
 
 About an hour on two cores; each row goes to stderr as soon as it is measured. The machine should do nothing else.
 """

@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -49,27 +48,31 @@ PAPER = {
 Row = dict[str, Any]
 
 
-def main() -> None:
+def tables() -> dict[str, str]:
+    """Each table of README.md, by the name in its markers."""
     models = fitted("measures")
-    tables = {
+    return {
         "fit": fit_table(),
         "kendall": kendall_table(models),
-        "eight": eight_axes(),
         "k": k_table(models),
         "depth": depth_table(models),
         "share": share_table(models),
         "convention": convention_table(models),
         "seed": seed_table(),
         "movement": movement_table(),
+        "eight": eight_axes(),
     }
+
+
+def main() -> None:
     readme = HERE / "README.md"
     text = readme.read_text()
-    for name, table in tables.items():
+    for name, table in tables().items():
         marked = re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
         text, found = marked.subn(partial(_between, table), text)
         assert found == 1, f"README.md lacks the markers of {name}"
     readme.write_text(text)
-    figures(models)
+    figures(fitted("measures"))
 
 
 def _between(table: str, match: re.Match[str]) -> str:
@@ -130,16 +133,17 @@ def psis(row: Row, axes: Sequence[str] = AXES) -> list[str]:
 
 
 def fit_table() -> str:
-    """How many networks of each value of each hyperparameter do not fit."""
+    """How many networks of each value of each hyperparameter do not fit, and how well those that do generalize."""
     models = records("measures")
-    failed = [model for model in models if model["metrics"]["train_accuracy"] < FITTED]
-    rows = [["all", f"{len(failed)} of {len(models)}"]]
+    rows = []
     for axis in (*AXES, "augmentation"):
-        total = Counter(model["hparams"][axis] for model in models)
-        missed = Counter(model["hparams"][axis] for model in failed)
-        parts = [f"{value}: {missed[value]} of {count}" for value, count in sorted(total.items(), key=str)]
-        rows.append([axis, "; ".join(parts)])
-    return markdown(["hyperparameter", "not fitted"], rows)
+        for value in sorted({model["hparams"][axis] for model in models}):
+            group = [model["metrics"] for model in models if model["hparams"][axis] == value]
+            tests = [metrics["test_accuracy"] for metrics in group if metrics["train_accuracy"] >= FITTED]
+            rows.append(
+                [axis, str(value), f"{len(group) - len(tests)} of {len(group)}", f"{statistics.mean(tests):.3f}"]
+            )
+    return markdown(["hyperparameter", "value", "not fitted", "mean test accuracy of the fitted"], rows)
 
 
 def kendall_table(models: list[Record]) -> str:

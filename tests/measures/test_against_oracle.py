@@ -4,6 +4,8 @@ Agreement is to 1e-5 relative. The absolute part covers values that are 0 in exa
 about 1e-8 of c4 where all the distances of a class are equal.
 """
 
+import tracemalloc
+
 import numpy as np
 import oracle
 import pytest
@@ -370,3 +372,17 @@ def test_oracle_by_hand():
     ratio = np.sqrt(4 / 9 * 5 / 9) / np.sqrt(8 / 25 * 17 / 25)
     got = oracle.c4([line], np.array([0, 0, 0, 1, 1]), convention="reference")
     assert got == pytest.approx(ratio / 2, rel=1e-6)
+
+
+def test_percentiles_of_a_streamed_site_take_one_buffer(monkeypatch):
+    monkeypatch.setattr("icc_cli.measures.site.BLOCK_BYTES", 100_000)
+    monkeypatch.setattr("icc_cli.measures.site.RESIDENT_BYTES", 1_000_000)
+    values = np.random.default_rng(0).standard_normal((20_000, 60)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        got = percentiles(Streamed("site", values), 75)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(got, np.percentile(values.astype(np.float64), 75, axis=0), rtol=1e-6)
+    assert peak < 1_500_000

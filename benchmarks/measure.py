@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from caches import PAPER_WIDTHS, make
 from scipy.linalg.blas import dsyrk
-from timing import REPEATS, Row, alternating, icc, table
+from timing import REPEATS, Row, alternating, command, icc, table
 
 OPTIONS = ("--all-k", "--per-site", "--layer-k", "5", "-q")
 
@@ -102,16 +102,10 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
 
     path = folder / "small.h5"
     make(path, small, PAPER_WIDTHS, 20, 5, 0)
-    mine, nothing = alternating(lambda: measure(path), lambda: icc("measure", "--help"), repeats=repeats)
-    # The opponent is slow and steady: once, without the warm-up.
-    (theirs,) = once(child(formulas, path))
-    yield Row("measure", f"the same at N = {small:,}", mine, "start-up alone (measure --help)", nothing,
-              "numpy, scikit-learn", theirs)  # fmt: skip
-    path = folder / "double.h5"
-    make(path, 2 * small, PAPER_WIDTHS, 20, 5, 0)
-    mine, nothing = alternating(lambda: measure(path), lambda: icc("measure", "--help"), repeats=repeats)
-    (theirs,) = once(child(formulas, path))
-    yield Row("measure", f"the same at N = {2 * small:,}", mine, "start-up alone (measure --help)", nothing,
+    ours, nothing, theirs = alternating(
+        lambda: measure(path), lambda: icc("measure", "--help"), child(formulas, path), repeats=min(repeats, 3)
+    )
+    yield Row("measure", f"the same at N = {small:,}", ours, "start-up alone (measure --help)", nothing,
               "numpy, scikit-learn", theirs)  # fmt: skip
 
     path = folder / "wide.h5"
@@ -134,18 +128,8 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
               "one process / cores", one / cores, "--jobs 1", one)  # fmt: skip
 
 
-def once(work: Callable[[], object]) -> list[float]:
-    import time
-
-    start = time.perf_counter()
-    work()
-    return [time.perf_counter() - start]
-
-
 def child(function: Callable[[Path], None], path: Path) -> Callable[[], float]:
     """A call of one of this file's functions in a process of its own, as the command that it is compared with."""
-    from timing import command
-
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import measure; from pathlib import Path; "
     return lambda: command(sys.executable, "-c", code + f"measure.{function.__name__}(Path({str(path)!r}))")
 

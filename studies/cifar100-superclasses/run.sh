@@ -4,8 +4,8 @@
 #     studies/cifar100-superclasses/run.sh WORK DATA [ICC]
 #
 # WORK is the folder for everything that is made (8 GB), DATA a data set as `icc train --data` takes it with its
-# hierarchy (npz:FILE with images, labels of the 20 superclasses and sublabels of the 100 classes, and their test_
-# counterparts; or cifar100 with superclasses: see docs/data.md), ICC the command, icc by default.
+# hierarchy: an npz:FILE of CIFAR-100's images (test_images), labels of the 20 superclasses (test_labels) and sublabels
+# of the 100 classes (test_sublabels); ICC the command, icc by default.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1" && cd "$1"

@@ -29,6 +29,8 @@ class Extraction:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     store_dtype: str = "float32"
+    precision: str = "float32"
+    """`bfloat16` lets torch compute convolutions and products in it (autocast)."""
     activations: tuple[str, ...] = ("relu",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -84,7 +86,7 @@ def _batch_size(model: nn.Module, split: Split, how: Extraction) -> int:
     """As many samples as memory carries, judged by the largest pre-activation of one sample."""
     capture = Capture(model)
     with torch.inference_mode(), capture:
-        forward(model, batch(split.images[:1], how))
+        _logits(model, split.images[:1], how)
     return batch_for(capture.largest, how.device)
 
 
@@ -157,7 +159,7 @@ def _write_sites(
             nonlocal sites
             rows = order[start:stop]
             with torch.inference_mode(), capture:
-                outputs = forward(model, batch(train.images[rows], how))
+                outputs = _logits(model, train.images[rows], how)
             found, values = capture.take()
             if not sites:
                 _check_first(found, outputs, largest_label, capture, how)
@@ -184,6 +186,12 @@ def batch(images: NDArray[np.uint8], how: Extraction) -> Tensor:
     std = torch.tensor(how.std, device=how.device).view(-1, 1, 1)
     scaled = (pixels.permute(0, 3, 1, 2).float().div_(255) - mean).div_(std)
     return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def _logits(model: nn.Module, images: NDArray[np.uint8], how: Extraction) -> Tensor:
+    """Logits (B, classes) of images (B, H, W, C) uint8, in the precision asked for."""
+    with torch.autocast(how.device.type, torch.bfloat16, enabled=how.precision == "bfloat16"):
+        return forward(model, batch(images, how))
 
 
 def forward(model: nn.Module, inputs: Tensor) -> Tensor:
@@ -215,7 +223,7 @@ def _accuracy(
         nonlocal correct
         rows = np.arange(start, stop)
         with torch.inference_mode():
-            predicted = forward(model, batch(split.images[rows], how)).argmax(dim=1).cpu().numpy()
+            predicted = _logits(model, split.images[rows], how).argmax(dim=1).cpu().numpy()
         correct += int(np.sum(predicted == split.labels[rows]))
         progress(stop - start)
 

@@ -2,9 +2,11 @@
 
 import torch
 
-from icc_cli.machine import free_memory
+from icc_cli.machine import LARGEST_KEPT, free_memory
 
-LARGEST_BATCH = {"cpu": 256, "cuda": 1024}
+LARGEST_BATCH = {"cpu": 128, "cuda": 1024}
+SMALLEST_FAST_BATCH = 8
+"""Under this a CPU's convolutions lose more than memory that comes back from the system costs."""
 LIVE_MAPS = 6
 """Copies of the largest pre-activation that a forward pass holds at once, generously counted."""
 SHARE = 0.5
@@ -12,10 +14,16 @@ SHARE = 0.5
 
 
 def batch_for(elements: int, device: torch.device) -> int:
-    """The largest power of two of samples that memory carries, when one sample's largest pre-activation has
-    `elements` numbers; at least 1, at most 256 on a CPU and 1,024 on a GPU, where more no longer pays."""
-    most = LARGEST_BATCH.get(device.type, 256)
-    fitting = SHARE * free_bytes(device) / (LIVE_MAPS * 4 * max(1, elements))
+    """The power of two of samples that is fastest, when one sample's largest pre-activation has `elements` numbers.
+
+    On a GPU the most that memory carries, up to 1,024, after which more no longer pays. On a CPU up to 128, and no
+    more than leaves the largest pre-activation within what `keep_freed_memory` keeps, if these are 8 or more.
+    """
+    size = 4 * max(1, elements)
+    most = LARGEST_BATCH.get(device.type, LARGEST_BATCH["cpu"])
+    fitting = SHARE * free_bytes(device) / (LIVE_MAPS * size)
+    if device.type == "cpu":
+        fitting = min(fitting, max(SMALLEST_FAST_BATCH, LARGEST_KEPT / size))
     while most > 1 and most > fitting:
         most //= 2
     return most

@@ -28,6 +28,11 @@ class StoreDtype(StrEnum):
     float16 = "float16"
 
 
+class Precision(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 def extract(
     inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the caches, or one .h5 file.")] = Path(),
@@ -48,6 +53,9 @@ def extract(
     sites: options.Sites = None,
     exclude_sites: options.ExcludeSites = None,
     store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it.")
+    ] = Precision.float32,
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     shard: options.Shard = None,
@@ -77,6 +85,7 @@ def extract(
         how={
             "batch_size": batch_size,
             "store_dtype": store_dtype.value,
+            "precision": precision.value,
             "activations": parse(activations),
             "include": tuple(sites or ()),
             "exclude": tuple(exclude_sites or ()),
@@ -101,7 +110,9 @@ def _work(
     """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
     from icc_cli.activations import Extraction, resolve_device
     from icc_cli.checkpoints import read
+    from icc_cli.machine import keep_freed_memory
 
+    keep_freed_memory()
     model, model_arg, state_key, unsafe_pickle = subject
     where = resolve_device(device)
     path = outputs.path(item)
@@ -134,7 +145,7 @@ def extract_one(
         "normalisation": {"mean": list(how.mean), "std": list(how.std)},
         "activations": list(how.activations),
         "sites": {"include": list(how.include), "exclude": list(how.exclude)},
-        "dtype": "float32",
+        "dtype": how.precision,
         "store_dtype": how.store_dtype,
     }
     key = content_key(weights=checkpoint.weights_sha256, name=checkpoint.path.name, **settings)

@@ -166,7 +166,9 @@ def _work(
     """One checkpoint's record, and where it was written, in this process or a worker."""
     from icc_cli.activations import resolve_device
     from icc_cli.checkpoints import read
+    from icc_cli.machine import keep_freed_memory
 
+    keep_freed_memory()
     model, model_arg, state_key, unsafe_pickle = subject
     path = outputs.path(item) if outputs else None
     checkpoint = read(item.path, state_key, unsafe_pickle)

@@ -12,7 +12,7 @@ import torch
 
 from icc_cli.data import Dataset
 from icc_cli.errors import IccError
-from icc_cli.machine import end_with_parent
+from icc_cli.machine import end_with_parent, keep_freed_memory
 from icc_cli.training.loop import DeviceData, Trainer
 from icc_cli.training.task import Result, Task, run, set_threads
 
@@ -106,6 +106,7 @@ def _worker(pipe: Connection, dataset: Dataset, device: str, threads: int) -> No
 
 
 def _attempt(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None]) -> Outcome:
+    keep_freed_memory()
     try:
         return Outcome(task, run(task, data, on_epoch))
     except IccError as error:

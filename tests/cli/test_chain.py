@@ -128,6 +128,19 @@ def test_done_work_is_kept_until_something_changes(checkpoints, tmp_path):
         assert "is there already" not in icc(*measure, *changed).stderr
 
 
+def test_bfloat16_is_near_float32_and_another_cache(checkpoints, caches, tmp_path):
+    mixed = ["extract", checkpoints / "wrn.pt", "-o", tmp_path / "a.h5", "--precision", "bfloat16"]
+    assert icc(*mixed).returncode == 0
+    assert "is there already" in icc(*mixed).stderr
+    with h5py.File(tmp_path / "a.h5") as rough, h5py.File(caches / "wrn.h5") as exact:
+        assert json.loads(rough.attrs["metadata"])["dtype"] == "bfloat16"
+        assert rough.attrs["content-key"] != exact.attrs["content-key"]
+        for name in exact["sites"]:
+            a, b = (file["sites"][name]["preactivations"][()] for file in (rough, exact))
+            assert a.dtype == np.float32 and not np.array_equal(a, b)
+            assert np.abs(a - b).mean() < 0.02 * np.abs(b).mean()
+
+
 def test_per_site_and_all_k(caches):
     plain, full = (
         json.loads(icc("measure", caches / "wrn.h5", *extra).stdout)

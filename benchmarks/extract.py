@@ -2,20 +2,18 @@
 
     python benchmarks/extract.py [--images 10000] [--thingsvision PYTHON]
 
-The floor is the forward loop alone over the same batches, as fast as it was found to go here (channels last, inference
-mode, float32), and the bytes of the cache written after it. torchvision's `create_feature_extractor` returns the input
-of each ReLU (by the node before it), which is then pooled and kept in memory; thingsvision, which cannot be installed
-beside a recent torch, is run by the PYTHON of an environment of its own, one pass for each layer as its interface
-has it. All on the same images, in processes of their own, start-up and imports included except for the floor.
+The floor is a program of its own that does the least: imports, images, weights, the forward loop at the settings that
+`benchmarks/forward.py` finds the fastest, and the bytes of the cache written after it. torchvision's
+`create_feature_extractor` returns the input of each ReLU (by the node before it), which is then pooled and kept in
+memory; thingsvision, which cannot be installed beside a recent torch, is run by the PYTHON of an environment of its
+own, one pass for each layer as its interface has it. All on the same images, each in a process, start-up included.
 """
 
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +24,6 @@ from timing import REPEATS, Row, alternating, command, icc, table
 from icc_cli.models import ModelSpec, build
 
 MEAN = STD = (0.5, 0.5, 0.5)
-BATCH = 512
 CLASSES = 100
 NETWORKS = {
     "wide ResNet 18": ModelSpec("wrn", {"num_classes": CLASSES}),
@@ -50,77 +47,66 @@ def prepare(folder: Path, name: str, count: int, copies: int = 1) -> None:
         torch.save(build(NETWORKS[name]).state_dict(), folder / "ckpts" / f"{seed}.pt")
 
 
-def extraction(folder: Path, name: str, target: str = "ckpts") -> float:
+def extraction(folder: Path, name: str, target: str = "ckpts", *options: str) -> float:
     spec = NETWORKS[name]
     arguments = [part for key, value in spec.args.items() for part in ("--model-arg", f"{key}={value}")]
     numbers = ",".join(map(str, MEAN))
     return icc(
         "extract", folder / target, "-o", folder / "acts", "--force", "-q", "--data", f"npz:{folder / 'data.npz'}",
-        "--model", spec.spec, *arguments, "--mean", numbers, "--std", numbers,
+        "--model", spec.spec, *arguments, "--mean", numbers, "--std", numbers, *options,
     )  # fmt: skip
 
 
-class Loop:
-    """The bare forward loop, and the cache's bytes written after it."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        images = np.load(folder / "data.npz")["images"]
-        self.batches = [
-            ((torch.from_numpy(part).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5).contiguous(
-                memory_format=torch.channels_last
-            )
-            for part in np.array_split(images, -(-len(images) // BATCH))
-        ]
-        self.network = build(NETWORKS[name]).to(memory_format=torch.channels_last).eval()
-        self.path = folder / "bytes"
-        self.size = sum(path.stat().st_size for path in (folder / "acts").iterdir())
-
-    def forward(self) -> None:
-        with torch.inference_mode():
-            for batch in self.batches:
-                self.network(batch)
-
-    def run(self) -> None:
-        self.forward()
-        with self.path.open("wb") as file:
-            file.write(b"\0" * self.size)
-
+LOOP = """
+import contextlib, ctypes, json, sys
+import numpy as np, torch
+from icc_cli.models import ModelSpec, build
+folder, spec, arguments, precision, size, checkpoints = sys.argv[1:]
+ctypes.CDLL(None).mallopt(-3, 2**25), ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # freed memory is kept
+images = np.load(f"{folder}/data.npz")["images"]
+network = build(ModelSpec(spec, json.loads(arguments))).to(memory_format=torch.channels_last).eval()
+for number in range(int(checkpoints)):
+    network.load_state_dict(torch.load(f"{folder}/ckpts/{number}.pt"))
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        for start in range(0, len(images), 128):
+            network((torch.from_numpy(images[start : start + 128]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5)
+    with open(f"{folder}/bytes", "wb") as file:
+        file.write(bytes(int(size)))
+"""
 
 FEATURES = """
-import sys, time, numpy as np, torch
-sys.path.insert(0, sys.argv[4])
+import json, sys
+import numpy as np, torch
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 from icc_cli.models import ModelSpec, build
-import json
-folder, spec, args = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-network = build(ModelSpec(spec, args)).eval()
+folder, spec, arguments = sys.argv[1:]
+network = build(ModelSpec(spec, json.loads(arguments))).eval()
 network.load_state_dict(torch.load(f"{folder}/ckpts/0.pt"))
 names = get_graph_node_names(network)[1]
 before = [names[i - 1] for i, name in enumerate(names) if "relu" in name.rpartition(".")[2]]
 extractor = create_feature_extractor(network, return_nodes=before)
-data = np.load(f"{folder}/data.npz")
+images = np.load(f"{folder}/data.npz")["images"]
 kept = {name: [] for name in before}
-images = data["images"]
 with torch.no_grad():
-    for start in range(0, len(images), 512):
-        batch = (torch.from_numpy(images[start:start + 512]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+    for start in range(0, len(images), 128):
+        batch = (torch.from_numpy(images[start : start + 128]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
         for name, value in extractor(batch).items():
             kept[name].append(value.amax((2, 3)).numpy() if value.dim() == 4 else value.numpy())
 np.savez(f"{folder}/features.npz", **{name: np.concatenate(parts) for name, parts in kept.items()})
 """
 
 THINGSVISION = """
-import sys, time, numpy as np, torch, torchvision
+import sys
+import numpy as np, torch, torchvision
 from thingsvision import get_extractor_from_model
 folder, classes = sys.argv[1], int(sys.argv[2])
 network = torchvision.models.resnet18(num_classes=classes)
 network.load_state_dict(torch.load(f"{folder}/ckpts/0.pt"))
 extractor = get_extractor_from_model(model=network, device="cpu", backend="pt")
 images = np.load(f"{folder}/data.npz")["images"]
-batches = [(torch.from_numpy(images[i:i + 512]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
-           for i in range(0, len(images), 512)]
-layers = [name for name, _ in network.named_modules() if name.endswith(("bn1", "bn2"))]
-for layer in layers:
+batches = [(torch.from_numpy(images[i:i + 128]).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+           for i in range(0, len(images), 128)]
+for layer in [name for name, _ in network.named_modules() if name.endswith(("bn1", "bn2"))]:
     features = extractor.extract_features(batches=batches, module_name=layer, flatten_acts=False)
     np.save(f"{folder}/{layer}.npy", features.max(axis=(2, 3)))
 """
@@ -132,44 +118,60 @@ def rows(count: int, repeats: int, thingsvision: str | None) -> Iterator[Row]:
         try:
             prepare(folder, name, count)
             extraction(folder, name)
-            loop = Loop(folder, name)
-            peaks: list[float] = []
-            root = str(Path(__file__).parent.parent)
-            arguments = (folder, spec.spec, json.dumps(spec.args), root)
-            ours, inside, floor, theirs = alternating(
-                lambda: peaks.append(extraction(folder, name)),  # noqa: B023
-                lambda: icc("inspect", folder / "ckpts" / "0.pt"),  # noqa: B023
-                loop.run,
+            arguments = (folder, spec.spec, json.dumps(spec.args))
+            peaks: dict[str, float] = {}
+
+            def ours(precision: str) -> None:
+                peaks[precision] = extraction(folder, name, "ckpts", "--precision", precision)  # noqa: B023
+
+            def floor(precision: str) -> None:
+                command(sys.executable, "-c", LOOP, *arguments, precision, _bytes(folder), 1)  # noqa: B023
+
+            exact, exact_floor, mixed, mixed_floor, theirs = alternating(
+                lambda: ours("float32"),
+                lambda: floor("float32"),
+                lambda: ours("bfloat16"),
+                lambda: floor("bfloat16"),
                 lambda: command(sys.executable, "-c", FEATURES, *arguments),  # noqa: B023
                 repeats=repeats,
             )
             work = f"{name}, {count:,} images of 32 x 32"
-            yield Row("extract", work, ours, f"forward loop and writing (start alone: {inside:.2g} s)", floor,
-                      "create_feature_extractor", theirs, max(peaks))  # fmt: skip
+            least, opponent = "forward loop, writing", "create_feature_extractor"
+            yield Row("extract", work, exact, least, exact_floor, opponent, theirs, peaks["float32"])
+            yield Row("extract", f"{work}, --precision bfloat16", mixed, f"{least}, in bfloat16", mixed_floor,
+                      f"{opponent} (float32)", theirs, peaks["bfloat16"])  # fmt: skip
             if thingsvision and name == "resnet18":
-                start = time.perf_counter()
-                subprocess.run([thingsvision, "-c", THINGSVISION, str(folder), str(CLASSES)], check=True)
-                yield Row("extract", work, ours, opponent="thingsvision",
-                          opponent_seconds=time.perf_counter() - start)  # fmt: skip
+                exact, theirs = alternating(
+                    lambda: ours("float32"),
+                    lambda: command(thingsvision, "-c", THINGSVISION, folder, CLASSES),  # noqa: B023
+                    repeats=min(repeats, 2),
+                )
+                yield Row("extract", work, exact, opponent="thingsvision", opponent_seconds=theirs)
         finally:
             shutil.rmtree(folder)
 
 
+def _bytes(folder: Path) -> int:
+    """The size of one cache."""
+    return next((folder / "acts").iterdir()).stat().st_size
+
+
 def many(count: int, copies: int) -> Iterator[Row]:
     name = "resnet18"
+    spec = NETWORKS[name]
     folder = Path(tempfile.mkdtemp(prefix="icc-bench-"))
     try:
         prepare(folder, name, count, copies)
         extraction(folder, name, "ckpts/0.pt")
-        loop = Loop(folder, name)
-        together, apart, one = alternating(
+        loop = (LOOP, folder, spec.spec, json.dumps(spec.args), "float32", _bytes(folder), copies)
+        together, least, apart = alternating(
             lambda: extraction(folder, name),
+            lambda: command(sys.executable, "-c", *loop),
             lambda: [extraction(folder, name, f"ckpts/{seed}.pt") for seed in range(copies)],
-            loop.run,
-            repeats=1,
+            repeats=3,
         )
         yield Row("extract, many", f"{copies} checkpoints of {name}, {count:,} images", together,
-                  f"{copies} forward loops", copies * one, "a process per checkpoint", apart)  # fmt: skip
+                  f"{copies} forward loops in one process", least, "a process per checkpoint", apart)  # fmt: skip
     finally:
         shutil.rmtree(folder)
 
@@ -181,10 +183,9 @@ def main() -> None:
     cli.add_argument("--thingsvision", metavar="PYTHON")
     arguments = cli.parse_args()
     found = []
-    for row in rows(arguments.images, arguments.repeats, arguments.thingsvision):
+    for row in (*rows(arguments.images, arguments.repeats, arguments.thingsvision), *many(2000, 20)):
         found.append(row)
         print(" | ".join(row.cells()), file=sys.stderr, flush=True)
-    found += many(2000, 20)
     print(table(found))
 
 

@@ -78,8 +78,18 @@ def icc(*arguments: object) -> float:
 
 
 def command(*arguments: object) -> float:
-    """Run a command to its end, its output thrown away; gives its peak memory in MB."""
-    process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT)
+    """Run a command to its end, its output thrown away; gives its peak memory in MB.
+
+    Settings that some machines need for other programs are left out: Python keeps its byte code, and BLAS takes the
+    kernel that it finds best.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("OPENBLAS_")
+    }
+    environment["PYTHONPATH"] = str(ROOT)
+    process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"{' '.join(map(str, arguments))} failed")

@@ -1,6 +1,6 @@
 """The measures c1 to c4, one a file: `selectivity`, `silhouette`, `neuron_variance`, `layer_variance`.
 
-numpy and scipy's BLAS alone; no torch, no files.
+numpy alone; no torch, no files.
 """
 
 from icc_cli.measures.measure import CONVENTIONS, Options, Result, measure

@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
 from icc_cli.measures.silhouette import unit_rows
-from icc_cli.measures.site import Array, Site, neuron_blocks, row_blocks, rows_per_block
+from icc_cli.measures.site import HELD_BYTES, Array, Site, neuron_blocks, row_blocks, rows_per_block
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
-CLASS_BYTES = 32 * 2**20
-"""A class of fewer samples than neurons is taken whole, in float64, up to this size."""
 ROUNDING = 1e-15
 """Variance of similarities (each 0..1) under which all are equal as far as float64 sums can tell."""
 
@@ -104,44 +101,60 @@ def _similarity_sums(
 ) -> tuple[list[SimilaritySums], SimilaritySums]:
     """The sums of each class and of all samples together.
 
-    ||U'U||_F = ||UU'||_F, so a class of fewer samples than neurons costs its own small Gram matrix, and the
-    data set's U'U adds up over the classes (upper triangles, by BLAS's dsyrk).
+    ||U'U||_F = ||UU'||_F, so a class of fewer samples than neurons costs its own small Gram matrix, and its rows wait
+    for those of its neighbours before they go into the data set's U'U, which adds up over the classes.
     """
-    gram = np.zeros((len(live), len(live)), order="F")
-    every = len(live) == site.shape[1]
+    whole = np.zeros((len(live), len(live)))
+    waiting: list[Array] = []
+
+    def add_waiting() -> None:
+        if waiting:
+            whole[...] += _gram(np.concatenate(waiting))
+            waiting.clear()
+
     sums = []
     for group in classes:
-        total, self_sum, self_squares = np.zeros(len(live)), 0.0, 0.0
-        by_samples = group.size < len(live) and group.size <= rows_per_block(site, CLASS_BYTES)
-        own = gram if by_samples else np.zeros_like(gram)
-        for block in row_blocks(site, group.rows, CLASS_BYTES if by_samples else None):
-            u = block if every else block[:, live]
-            u -= threshold
-            u *= scale
-            u = unit_rows(np.maximum(u, 0, out=u))
-            q = np.einsum("ij,ij->i", u, u)
-            total += u.sum(axis=0)
-            self_sum += float(q.sum())
-            self_squares += float(q @ q)
-            own = dsyrk(1.0, u.T, beta=1.0, c=own, overwrite_c=1)
-        if by_samples:
-            gram_squares = _frobenius(dsyrk(1.0, u.T, trans=1))
-            gram = own
-        else:
-            gram_squares = _frobenius(own)
-            gram += own
-        sums.append(SimilaritySums(group.size, total, gram_squares, self_sum, self_squares))
+        small = group.size < len(live) and group.size <= rows_per_block(site, HELD_BYTES)
+        parts, gram = [], np.zeros(())
+        for block in row_blocks(site, group.rows, HELD_BYTES if small else None):
+            u = _active_directions(block, live, threshold, scale)
+            parts.append(_linear_sums(u))
+            if small:
+                gram = _gram(u.T)
+                waiting.append(u)
+            else:
+                gram = gram + _gram(u)
+        if not small:
+            whole += gram
+        elif sum(len(u) for u in waiting) >= rows_per_block(site, HELD_BYTES):
+            add_waiting()
+        total, self_sum, self_squares = (sum(terms) for terms in zip(*parts, strict=True))
+        sums.append(SimilaritySums(group.size, total, float(np.vdot(gram, gram)), self_sum, self_squares))
+    add_waiting()
     everything = SimilaritySums(
         sum(part.count for part in sums),
         np.sum([part.total for part in sums], axis=0),
-        _frobenius(gram),
+        float(np.vdot(whole, whole)),
         sum(part.self_sum for part in sums),
         sum(part.self_squares for part in sums),
     )
     return sums, everything
 
 
-def _frobenius(upper: Array) -> float:
-    """Squared Frobenius norm of the symmetric matrix whose upper triangle is given (the rest must be 0)."""
-    diagonal = np.diagonal(upper)
-    return float(2 * np.einsum("ij,ij->", upper, upper) - diagonal @ diagonal)
+def _active_directions(block: Array, live: np.ndarray, threshold: Array, scale: Array) -> Array:
+    """Unit rows of ReLU((block - threshold) x scale) over the live neurons; `block` is overwritten."""
+    u = block if len(live) == block.shape[1] else block[:, live]
+    u -= threshold
+    u *= scale
+    return unit_rows(np.maximum(u, 0, out=u))
+
+
+def _linear_sums(u: Array) -> tuple[Array, float, float]:
+    """Sum of the rows of `u` (rows, n), and the sums of q and q^2 with q = u . u."""
+    q = np.einsum("ij,ij->i", u, u)
+    return u.sum(axis=0), float(q.sum()), float(q @ q)
+
+
+def _gram(u: Array) -> Array:
+    """U'U (n, n) of `u` (rows, n). numpy sees that both factors are one array, and computes one triangle."""
+    return u.T @ u

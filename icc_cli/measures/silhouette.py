@@ -1,11 +1,11 @@
 """c2: layer-level silhouette score of the subclasses (section 2.2.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.site import Array, Site, row_blocks
+from icc_cli.measures.site import HELD_BYTES, Array, Site, row_blocks, rows_per_block
 
 TINY_DISTANCE = 1e-12
 
@@ -26,14 +26,14 @@ def subclass_silhouettes(site: Site, classes: Sequence[ClassGroup]) -> Array:
 
 
 def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
-    sums = np.array(
-        [sum(_directions(block).sum(axis=0) for block in row_blocks(site, rows)) for rows in group.subclasses]
-    )
+    held = group.size <= rows_per_block(site, HELD_BYTES)
+    subclasses = [_Directions(site, rows, held) for rows in group.subclasses]
+    sums = np.array([sum(u.sum(axis=0) for u in subclass) for subclass in subclasses])
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
     totals = np.zeros(len(sizes))
-    for own, rows in enumerate(group.subclasses):
+    for own, subclass in enumerate(subclasses):
         if sizes[own] > 1:
-            totals[own] = sum(_scores(_directions(block), own, sums, sizes).sum() for block in row_blocks(site, rows))
+            totals[own] = sum(_scores(u, own, sums, sizes).sum() for u in subclass)
     return np.asarray(totals / sizes)
 
 
@@ -50,9 +50,19 @@ def _scores(u: Array, own: int, sums: Array, sizes: np.ndarray) -> Array:
     return np.where(larger < TINY_DISTANCE, 0.0, (nearest - inside) / np.maximum(larger, TINY_DISTANCE))
 
 
-def _directions(block: Array) -> Array:
-    """Rows of ReLU(block) at unit length, zero rows left zero."""
-    return unit_rows(np.maximum(block, 0, out=block))
+class _Directions:
+    """Blocks of ReLU(rows) at unit length, zero rows left zero: kept from the first pass for the second when `held`."""
+
+    def __init__(self, site: Site, rows: slice, held: bool) -> None:
+        self._site, self._rows = site, rows
+        self._kept = list(self._computed()) if held else None
+
+    def _computed(self) -> Iterator[Array]:
+        for block in row_blocks(self._site, self._rows):
+            yield unit_rows(np.maximum(block, 0, out=block))
+
+    def __iter__(self) -> Iterator[Array]:
+        return self._computed() if self._kept is None else iter(self._kept)
 
 
 def unit_rows(activations: Array) -> Array:

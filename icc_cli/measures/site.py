@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 BLOCK_BYTES = 8 * 2**20
 """Upper bound on one block of float64 rows or float32 neurons: small enough to stay in a processor's cache."""
+HELD_BYTES = 32 * 2**20
+"""A class up to this size (float64) is taken whole where that saves work."""
 RESIDENT_BYTES = 64 * 2**20
 """A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
 

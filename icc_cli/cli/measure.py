@@ -18,6 +18,8 @@ from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
 
 RECORD_SUFFIX = ".measure.json"
+MOST_THREADS = 4
+"""More would take more memory than one process should."""
 
 
 class Convention(StrEnum):
@@ -50,9 +52,9 @@ def measure(
     Without -o, prints a record (one JSON line) for each cache, or a table on a terminal; with -o, writes one
     record file for each cache and prints its path.
     """
-    from icc_cli.cluster.allocation import share_threads
+    from icc_cli.cluster.allocation import own_threads
 
-    share_threads(jobs or 1)
+    threads = min(own_threads(jobs or 1), MOST_THREADS)
     from icc_cli.measures import Options
 
     report = Reporter(quiet)
@@ -76,7 +78,8 @@ def measure(
         else:
             rows.append(_row(measured.record))
 
-    work = partial(_work, outputs=outputs, settings=settings, force=force, report=Reporter(quiet or (jobs or 1) > 1))
+    quieter = Reporter(quiet or (jobs or 1) > 1)
+    work = partial(_work, outputs=outputs, settings=settings, threads=threads, force=force, report=quieter)
     try:
         each(sharded(expand(inputs, CACHE_SUFFIXES), shard, outputs), work, report, debug, done, jobs or 1)
     finally:
@@ -95,18 +98,18 @@ class Measured:
     new: bool
 
 
-def _work(item: Input, outputs: Outputs | None, settings: Any, force: bool, report: Reporter) -> Measured:
+def _work(item: Input, outputs: Outputs | None, settings: Any, threads: int, force: bool, report: Reporter) -> Measured:
     path = outputs.path(item) if outputs else None
     stored = _stored(path, item.path, settings) if path and not force else None
     if stored is not None:
         return Measured(stored, path, False)
-    record = measure_cache(item.path, settings, report)
+    record = measure_cache(item.path, settings, threads, report)
     if path:
         write_atomically(path, records.dumps(record) + "\n")
     return Measured(record, path, True)
 
 
-def measure_cache(path: Path, settings: Any, report: Reporter) -> records.Record:
+def measure_cache(path: Path, settings: Any, threads: int, report: Reporter) -> records.Record:
     """The record of one cache; `settings` are the measures' Options. FormatError when it cannot be read."""
     from icc_cli.cache import open_cache
     from icc_cli.measures import measure as compute
@@ -115,7 +118,7 @@ def measure_cache(path: Path, settings: Any, report: Reporter) -> records.Record
         total = sum(site.shape[1] for site in cache.sites)
         with report.progress(path.name, total) as advance:
             try:
-                result = compute(cache.sites, cache.labels, cache.sublabels, settings, advance)
+                result = compute(cache.sites, cache.labels, cache.sublabels, settings, advance, threads)
             except FormatError as error:
                 raise FormatError(f"{path}: {error.message}", error.hint) from error
         head = {key: cache.metadata.get(key) for key in records.HEAD}

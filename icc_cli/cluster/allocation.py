@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def cpus(environment: Mapping[str, str] = os.environ, cgroups: Path = CGROUPS) -> int:
@@ -49,5 +49,16 @@ def share_threads(processes: int) -> None:
 
     To be called before numpy or torch is imported: they read the variables once. What the user set stays.
     """
-    for variable in THREAD_VARIABLES:
+    for variable in ("OMP_NUM_THREADS", *BLAS_VARIABLES):
         os.environ.setdefault(variable, str(max(1, cpus() // processes)))
+
+
+def own_threads(processes: int) -> int:
+    """How many threads each of `processes` has for threads of our own, beside which BLAS is held to one.
+
+    To be called before numpy is imported. OMP_NUM_THREADS limits them, where the user set it.
+    """
+    for variable in BLAS_VARIABLES:
+        os.environ[variable] = "1"
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() and int(limit) > 0 else max(1, cpus() // processes)

@@ -1,14 +1,16 @@
 """c4: variance of a class in the layer-level representations (section 2.3.2)."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
 from icc_cli.measures.silhouette import unit_rows
-from icc_cli.measures.site import HELD_BYTES, Array, Site, neuron_blocks, row_blocks, rows_per_block
+from icc_cli.measures.site import Array, Site, may_hold, neuron_blocks, row_blocks
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
@@ -48,7 +50,7 @@ class SimilaritySums:
 
 
 def layer_variance(
-    site: Site, classes: Sequence[ClassGroup], whole: Moments, dead: np.ndarray, convention: str
+    site: Site, classes: Sequence[ClassGroup], whole: Moments, dead: np.ndarray, convention: str, threads: int = 1
 ) -> dict[int, float] | None:
     """Spread of each class relative to the data set's in one site: {class label: ratio}, ratios at least 0.
 
@@ -65,7 +67,11 @@ def layer_variance(
         return {}
     threshold = percentiles(site, percentile(len(live), convention))[live]
     scale = 1 / (whole.std[live] + EPSILON)
-    sums, everything = _similarity_sums(site, classes, live, threshold, scale)
+    work = partial(_similarity_sums, site, live=live, threshold=threshold, scale=scale)
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(work, _shares(classes, threads)))
+    sums = [part for found, _ in parts for part in found]
+    everything = _together(sums, sum((gram for _, gram in parts[1:]), start=parts[0][1]))
     denominator = everything.spread(convention) + EPSILON
     return {
         group.label: part.spread(convention) / denominator
@@ -98,8 +104,8 @@ def percentiles(site: Site, percent: float) -> Array:
 
 def _similarity_sums(
     site: Site, classes: Sequence[ClassGroup], live: np.ndarray, threshold: Array, scale: Array
-) -> tuple[list[SimilaritySums], SimilaritySums]:
-    """The sums of each class and of all samples together.
+) -> tuple[list[SimilaritySums], Array]:
+    """The sums of each class, and U'U of all their samples together.
 
     ||U'U||_F = ||UU'||_F, so a class of fewer samples than neurons costs its own small Gram matrix, and its rows wait
     for those of its neighbours before they go into the data set's U'U, which adds up over the classes.
@@ -114,9 +120,9 @@ def _similarity_sums(
 
     sums = []
     for group in classes:
-        small = group.size < len(live) and group.size <= rows_per_block(site, HELD_BYTES)
+        small = group.size < len(live) and may_hold(site, group.size)
         parts, gram = [], np.zeros(())
-        for block in row_blocks(site, group.rows, HELD_BYTES if small else None):
+        for block in row_blocks(site, group.rows, whole=small):
             u = _active_directions(block, live, threshold, scale)
             parts.append(_linear_sums(u))
             if small:
@@ -126,19 +132,29 @@ def _similarity_sums(
                 gram = gram + _gram(u)
         if not small:
             whole += gram
-        elif sum(len(u) for u in waiting) >= rows_per_block(site, HELD_BYTES):
+        elif not may_hold(site, group.size + sum(len(u) for u in waiting)):
             add_waiting()
         total, self_sum, self_squares = (sum(terms) for terms in zip(*parts, strict=True))
         sums.append(SimilaritySums(group.size, total, float(np.vdot(gram, gram)), self_sum, self_squares))
     add_waiting()
-    everything = SimilaritySums(
-        sum(part.count for part in sums),
-        np.sum([part.total for part in sums], axis=0),
-        float(np.vdot(whole, whole)),
-        sum(part.self_sum for part in sums),
-        sum(part.self_squares for part in sums),
+    return sums, whole
+
+
+def _together(parts: Sequence[SimilaritySums], gram: Array) -> SimilaritySums:
+    """The sums of all samples together, from those of the classes and all samples' U'U."""
+    return SimilaritySums(
+        sum(part.count for part in parts),
+        np.sum([part.total for part in parts], axis=0),
+        float(np.vdot(gram, gram)),
+        sum(part.self_sum for part in parts),
+        sum(part.self_squares for part in parts),
     )
-    return sums, everything
+
+
+def _shares(classes: Sequence[ClassGroup], count: int) -> list[Sequence[ClassGroup]]:
+    """`classes` in `count` runs of about as many, or fewer where there are fewer classes."""
+    size = -(-len(classes) // count)
+    return [classes[start : start + size] for start in range(0, len(classes), size)]
 
 
 def _active_directions(block: Array, live: np.ndarray, threshold: Array, scale: Array) -> Array:

@@ -1,6 +1,7 @@
-"""All four measures of one network from its sites, one site in memory at a time."""
+"""All four measures of one network from its sites, one site in memory at a time for each thread."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,14 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.errors import FormatError, UsageError
-from icc_cli.measures import moments
 from icc_cli.measures.groups import ClassGroup, class_groups
-from icc_cli.measures.layer_variance import layer_variance
-from icc_cli.measures.moments import Moments
-from icc_cli.measures.neuron_variance import class_variance
-from icc_cli.measures.selectivity import subclass_selectivity
-from icc_cli.measures.silhouette import subclass_silhouettes
-from icc_cli.measures.site import Array, Site, resident, row_blocks
+from icc_cli.measures.site import Array, Site, resident
+from icc_cli.measures.site_scores import SiteScores, site_scores
 from icc_cli.measures.top import keep_top, top_mean, top_means
 
 CONVENTIONS = ("paper", "reference")
@@ -59,24 +55,36 @@ def measure(
     sublabels: NDArray[np.integer] | None,
     options: Options | None = None,
     progress: Callable[[int], None] = lambda neurons: None,
+    threads: int = 1,
 ) -> Result:
     """Compute c1 to c4 (equations 1 to 4) of one network.
 
     `labels` and `sublabels` (N,) go with the rows of every site and are ordered by class, then subclass.
-    `progress` is called with the number of neurons of each site that is done.
+    `progress` is called with the number of neurons of each site that is done. `threads` sites are computed at once,
+    each in about 130 MB; BLAS should be held to one thread beside several.
 
     Raises FormatError when a site holds NaN or infinity, has no neurons, or has not N rows.
     """
     options = options or Options()
     classes = class_groups(labels, sublabels)
-    tally = _Tally(options)
-    for site in sites:
+    sites = list(sites)
+    at_once = max(1, min(threads, len(sites)))
+
+    def work(site: Site) -> SiteScores:
         if site.shape[0] != len(labels) or site.shape[1] < 1:
             raise FormatError(
                 f"site {site.name} has shape {site.shape}, expected ({len(labels)}, n) with n at least 1."
             )
-        tally.add(resident(site), classes)
-        progress(site.shape[1])
+        return site_scores(resident(site), classes, options.convention, threads // at_once)
+
+    tally = _Tally(options)
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for scores in pool.map(work, sites):
+            tally.add(scores)
+            progress(scores.neurons)
+    finally:
+        pool.shutdown(cancel_futures=True)
     return tally.result(classes, sublabels is not None)
 
 
@@ -93,35 +101,25 @@ class _Tally:
         self.sites: list[dict[str, Any]] = []
         self.notes: list[str] = []
 
-    def add(self, site: Site, classes: list[ClassGroup]) -> None:
-        leaves, dead = leaf_moments(site, classes)
-        groups = [moments.merged(parts) for parts in leaves]
-        whole = moments.merged(groups)
-        scores = {
-            "c1": subclass_selectivity(leaves, dead),
-            "c3": class_variance(groups, whole, dead),
-        }
-        silhouettes = subclass_silhouettes(site, classes)
-        spreads = layer_variance(site, classes, whole, dead, self.options.convention)
-
+    def add(self, site: SiteScores) -> None:
         keep = None if self.options.all_k else self.options.k
-        self.selectivity = keep_top(self.selectivity, scores["c1"], keep)
-        self.variance = keep_top(self.variance, scores["c3"], keep)
-        self.silhouettes.append(silhouettes)
-        self.neurons += site.shape[1]
-        if spreads is None:
+        self.selectivity = keep_top(self.selectivity, site.selectivity, keep)
+        self.variance = keep_top(self.variance, site.variance, keep)
+        self.silhouettes.append(site.silhouettes)
+        self.neurons += site.neurons
+        if site.spreads is None:
             self.notes.append(f"c4: site {site.name} has no live neuron and is left out.")
         else:
-            self.spreads.append(spreads)
+            self.spreads.append(site.spreads)
         self.sites.append(
             {
                 "name": site.name,
-                "neurons": site.shape[1],
-                "dead": int(dead.sum()),
-                "c1": _median(top_mean(scores["c1"], self.options.site_k)),
-                "c2": _median(silhouettes),
-                "c3": float(top_mean(scores["c3"], self.options.site_k).mean()),
-                "c4": float(np.mean(list(spreads.values()))) if spreads else None,
+                "neurons": site.neurons,
+                "dead": site.dead,
+                "c1": _median(top_mean(site.selectivity, self.options.site_k)),
+                "c2": _median(site.silhouettes),
+                "c3": float(top_mean(site.variance, self.options.site_k).mean()),
+                "c4": float(np.mean(list(site.spreads.values()))) if site.spreads else None,
             }
         )
 
@@ -160,31 +158,6 @@ class _Tally:
             if self.options.layer_k > count > 0:
                 notes.append(f"{name}: layer-k is {self.options.layer_k}, and all {count} sites are taken.")
         return notes
-
-
-def leaf_moments(site: Site, classes: list[ClassGroup]) -> tuple[list[list[Moments]], NDArray[np.bool_]]:
-    """Moments of every leaf of every class, and which neurons are below 0 on every sample (n,).
-
-    FormatError when the site holds NaN or infinity.
-    """
-    largest = np.full(site.shape[1], -np.inf)
-    leaves = []
-    for group in classes:
-        parts = []
-        for rows in group.leaves:
-            blocks = []
-            for block in row_blocks(site, rows):
-                np.maximum(largest, block.max(axis=0), out=largest)
-                blocks.append(moments.of_block(block))
-            part = moments.merged(blocks)
-            if not np.isfinite(part.mean).all():
-                raise FormatError(
-                    f"site {site.name} holds NaN or infinity.",
-                    "The network diverged, or float16 storage overflowed.",
-                )
-            parts.append(part)
-        leaves.append(parts)
-    return leaves, largest < 0
 
 
 def _group_notes(classes: list[ClassGroup], hierarchy: bool) -> list[str]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.site import HELD_BYTES, Array, Site, row_blocks, rows_per_block
+from icc_cli.measures.site import Array, Site, may_hold, row_blocks
 
 TINY_DISTANCE = 1e-12
 
@@ -26,43 +27,48 @@ def subclass_silhouettes(site: Site, classes: Sequence[ClassGroup]) -> Array:
 
 
 def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
-    held = group.size <= rows_per_block(site, HELD_BYTES)
-    subclasses = [_Directions(site, rows, held) for rows in group.subclasses]
-    sums = np.array([sum(u.sum(axis=0) for u in subclass) for subclass in subclasses])
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
+    blocks = _Blocks(site, group, np.repeat(np.arange(len(sizes)), sizes))
+    sums = np.zeros((len(sizes), site.shape[1]))
+    for u, own in blocks:
+        for subclass in range(own[0], own[-1] + 1):
+            sums[subclass] += u[own == subclass].sum(axis=0)
     totals = np.zeros(len(sizes))
-    for own, subclass in enumerate(subclasses):
-        if sizes[own] > 1:
-            totals[own] = sum(_scores(u, own, sums, sizes).sum() for u in subclass)
+    for u, own in blocks:
+        totals += np.bincount(own, _scores(u, own, sums, sizes), len(sizes))
     return np.asarray(totals / sizes)
 
 
-def _scores(u: Array, own: int, sums: Array, sizes: np.ndarray) -> Array:
-    """Silhouette of each row of `u` (rows, n), all of them in subclass `own`."""
+def _scores(u: Array, own: NDArray[np.intp], sums: Array, sizes: NDArray[np.intp]) -> Array:
+    """Silhouette of each row of `u` (rows, n), which is in the subclass `own` (rows,)."""
+    rows = np.arange(len(u))
     distances = sizes - u @ sums.T
-    distances[:, own] -= 1 - np.einsum("ij,ij->i", u, u)
-    distances[:, own] /= sizes[own] - 1
-    others = np.arange(len(sizes)) != own
-    distances[:, others] /= sizes[others]
-    inside = np.maximum(distances[:, own], 0)
-    nearest = np.maximum(distances[:, others].min(axis=1), 0)
+    inside = distances[rows, own] - (1 - np.einsum("ij,ij->i", u, u))
+    inside = np.maximum(inside / np.maximum(sizes[own] - 1, 1), 0)
+    distances /= sizes
+    distances[rows, own] = np.inf
+    nearest = np.maximum(distances.min(axis=1), 0)
     larger = np.maximum(inside, nearest)
-    return np.where(larger < TINY_DISTANCE, 0.0, (nearest - inside) / np.maximum(larger, TINY_DISTANCE))
+    defined = (sizes[own] > 1) & (larger >= TINY_DISTANCE)
+    return np.where(defined, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
 
 
-class _Directions:
-    """Blocks of ReLU(rows) at unit length, zero rows left zero: kept from the first pass for the second when `held`."""
+class _Blocks:
+    """(u, own) for the rows of a class, a block at a time: ReLU(rows) at unit length, zero rows left zero, and the
+    subclass of each. Goes over them as often as asked, and computes a class that may be held but once."""
 
-    def __init__(self, site: Site, rows: slice, held: bool) -> None:
-        self._site, self._rows = site, rows
-        self._kept = list(self._computed()) if held else None
+    def __init__(self, site: Site, group: ClassGroup, own: NDArray[np.intp]) -> None:
+        self._site, self._rows, self._own = site, group.rows, own
+        self._held = list(self._computed()) if may_hold(site, group.size) else None
 
-    def _computed(self) -> Iterator[Array]:
+    def _computed(self) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+        start = 0
         for block in row_blocks(self._site, self._rows):
-            yield unit_rows(np.maximum(block, 0, out=block))
+            yield unit_rows(np.maximum(block, 0, out=block)), self._own[start : start + len(block)]
+            start += len(block)
 
-    def __iter__(self) -> Iterator[Array]:
-        return self._computed() if self._kept is None else iter(self._kept)
+    def __iter__(self) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+        return self._computed() if self._held is None else iter(self._held)
 
 
 def unit_rows(activations: Array) -> Array:

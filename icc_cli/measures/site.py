@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 BLOCK_BYTES = 8 * 2**20
 """Upper bound on one block of float64 rows or float32 neurons: small enough to stay in a processor's cache."""
 HELD_BYTES = 32 * 2**20
-"""A class up to this size (float64) is taken whole where that saves work."""
+"""Rows up to this size (float64) are held at once where that saves work."""
 RESIDENT_BYTES = 64 * 2**20
 """A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
 
@@ -55,14 +55,14 @@ def resident(site: Site) -> Site:
     return ArraySite(site.name, site.rows(0, count))
 
 
-def rows_per_block(site: Site, limit: int) -> int:
-    """How many rows `row_blocks` yields at a time."""
-    return max(1, limit // (8 * max(1, site.shape[1])))
+def may_hold(site: Site, count: int) -> bool:
+    """Whether so many of the site's rows are few enough to be held at once, in float64."""
+    return 8 * count * site.shape[1] <= HELD_BYTES
 
 
-def row_blocks(site: Site, rows: slice, limit: int | None = None) -> Iterator[Array]:
-    """The given rows as float64 blocks, each a copy of at most `limit` bytes, or BLOCK_BYTES (one row at least)."""
-    step = rows_per_block(site, limit or BLOCK_BYTES)
+def row_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[Array]:
+    """The given rows as float64 blocks, each a copy of at most BLOCK_BYTES (one row at least); one block if `whole`."""
+    step = rows.stop - rows.start if whole else max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
     for start in range(rows.start, rows.stop, step):
         yield site.rows(start, min(start + step, rows.stop)).astype(np.float64)
 

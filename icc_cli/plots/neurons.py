@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from icc_cli.cache.read import Cache, CacheSite
 from icc_cli.errors import UsageError
 from icc_cli.measures.groups import ClassGroup, class_groups
-from icc_cli.measures.measure import leaf_moments
 from icc_cli.measures.moments import merged
 from icc_cli.measures.neuron_variance import class_variance
 from icc_cli.measures.selectivity import subclass_selectivity
 from icc_cli.measures.site import row_blocks
+from icc_cli.measures.site_scores import leaf_moments
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Row, panels
 
 MOST_BINS = 40

@@ -156,7 +156,7 @@ def _bytes(folder: Path) -> int:
     return next((folder / "acts").iterdir()).stat().st_size
 
 
-def many(count: int, copies: int) -> Iterator[Row]:
+def many(count: int, copies: int, repeats: int = 3) -> Iterator[Row]:
     name = "resnet18"
     spec = NETWORKS[name]
     folder = Path(tempfile.mkdtemp(prefix="icc-bench-"))
@@ -168,7 +168,7 @@ def many(count: int, copies: int) -> Iterator[Row]:
             lambda: extraction(folder, name),
             lambda: command(sys.executable, "-c", *loop),
             lambda: [extraction(folder, name, f"ckpts/{seed}.pt") for seed in range(copies)],
-            repeats=3,
+            repeats=repeats,
         )
         yield Row("extract, many", f"{copies} checkpoints of {name}, {count:,} images", together,
                   f"{copies} forward loops in one process", least, "a process per checkpoint", apart)  # fmt: skip

@@ -138,5 +138,6 @@ def pool(name: str, preactivation: Tensor, units_last: bool = False) -> tuple[st
             f"site {name} has a pre-activation of shape {tuple(preactivation.shape)}; expected (batch, units), "
             "(batch, tokens, units) or (batch, channels, height, width)."
         )
-    pooled = preactivation.amax(dim=reduced)
+    # In float32 at once: on a CPU the maximum of bfloat16 maps is up to 20 times slower, and the same.
+    pooled = preactivation.float().amax(dim=reduced)
     return kind, pooled, preactivation[0].numel() // pooled.shape[1] if len(pooled) else 0

@@ -15,6 +15,8 @@ from icc_cli.machine import free_memory
 HINT = "Expected images (N, H, W, C) or (N, H, W) uint8 and labels (N,), and may hold sublabels and test_ arrays."
 
 
+BLOCK = 256
+"""Images whose pixels are counted at a time."""
 ARRAYS = ("images", "labels", "sublabels")
 NAMES = (*ARRAYS, *(f"test_{name}" for name in ARRAYS), "label_names", "sublabel_names")
 
@@ -106,15 +108,14 @@ def _names(values: Any) -> tuple[str, ...]:
 
 def _normalisation(images: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over the training split, to four decimals."""
-    total = np.zeros(images.shape[-1])
-    squares = np.zeros(images.shape[-1])
-    for start in range(0, len(images), 4096):
-        block = images[start : start + 4096].reshape(-1, images.shape[-1]).astype(np.float64) / 255
-        total += block.sum(0)
-        squares += (block**2).sum(0)
+    counts = np.zeros((images.shape[-1], 256))
+    for start in range(0, len(images), BLOCK):
+        pixels = images[start : start + BLOCK].reshape(-1, images.shape[-1])
+        counts += [np.bincount(channel, minlength=256) for channel in pixels.T]
+    values = np.arange(256) / 255
     count = max(1, len(images) * images.shape[1] * images.shape[2])
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 1e-6))
+    mean = counts @ values / count
+    std = np.sqrt(np.maximum(counts @ values**2 / count - mean**2, 1e-6))
     return tuple(round(float(m), 4) for m in mean), tuple(round(float(s), 4) for s in std)
 
 

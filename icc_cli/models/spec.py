@@ -69,7 +69,8 @@ def build(spec: ModelSpec) -> nn.Module:
             f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {_reason(error)}.",
             f"It takes {_parameters(factory)}.",
         ) from error
-    if isinstance(model, torch._dynamo.OptimizedModule):
+    # torch._dynamo takes a second to import, and whoever compiles a model has imported it.
+    if "torch._dynamo" in sys.modules and isinstance(model, torch._dynamo.OptimizedModule):
         model = model._orig_mod  # a compiled forward pass hides its activation calls
     if isinstance(model, torch.jit.ScriptModule):
         raise UsageError(

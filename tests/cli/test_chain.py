@@ -182,6 +182,19 @@ def test_measure_rank_and_help_never_import_torch(caches, tmp_path):
         assert done.returncode == 0, done.stderr
 
 
+def test_extract_imports_no_compiler_and_no_torchvision(checkpoints, tmp_path):
+    program = (
+        "import sys\nfrom icc_cli.cli import main\n"
+        "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
+        "assert 'torch' in sys.modules and not {'torch._dynamo', 'torchvision'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "extract", str(checkpoints / "wrn.pt"), "-o", str(tmp_path)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 KILLED_IN_THE_SECOND_CACHE = """
 import os, sys
 from icc_cli.cache import CacheWriter

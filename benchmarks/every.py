@@ -55,7 +55,7 @@ def main() -> None:
             *apart("rank", "rows"),
             *apart("measure", "rows", folder, 1.0, REPEATS),
             *apart("extract", "rows", 10_000, REPEATS, arguments.thingsvision),
-            *apart("extract", "many", 2000, 20),
+            *apart("extract", "many", 2000, 20, REPEATS),
         ]
     finally:
         shutil.rmtree(folder)

@@ -144,7 +144,7 @@ def rows(count: int, repeats: int, thingsvision: str | None) -> Iterator[Row]:
                 exact, theirs = alternating(
                     lambda: ours("float32"),
                     lambda: command(thingsvision, "-c", THINGSVISION, folder, CLASSES),  # noqa: B023
-                    repeats=min(repeats, 2),
+                    repeats=repeats,
                 )
                 yield Row("extract", work, exact, opponent="thingsvision", opponent_seconds=theirs)
         finally:
@@ -156,7 +156,7 @@ def _bytes(folder: Path) -> int:
     return next((folder / "acts").iterdir()).stat().st_size
 
 
-def many(count: int, copies: int, repeats: int = 3) -> Iterator[Row]:
+def many(count: int, copies: int, repeats: int) -> Iterator[Row]:
     name = "resnet18"
     spec = NETWORKS[name]
     folder = Path(tempfile.mkdtemp(prefix="icc-bench-"))
@@ -183,7 +183,7 @@ def main() -> None:
     cli.add_argument("--thingsvision", metavar="PYTHON")
     arguments = cli.parse_args()
     found = []
-    for row in (*rows(arguments.images, arguments.repeats, arguments.thingsvision), *many(2000, 20)):
+    for row in (*rows(arguments.images, arguments.repeats, arguments.thingsvision), *many(2000, 20, arguments.repeats)):
         found.append(row)
         print(" | ".join(row.cells()), file=sys.stderr, flush=True)
     print(table(found))

@@ -14,13 +14,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 from caches import PAPER_WIDTHS, make
-from timing import REPEATS, Row, alternating, command, icc, table
+from timing import ICC, REPEATS, Row, alternating, command, icc, table
 
 OPTIONS = ("--all-k", "--per-site", "--layer-k", "5", "-q")
 
@@ -99,7 +98,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
 
     make(larger, large, PAPER_WIDTHS, 20, 5, 0)
     peaks = []
-    tenfold, one = alternating(lambda: peaks.append(measure(larger)), lambda: measure(paper), repeats=min(repeats, 3))
+    tenfold, one = alternating(lambda: peaks.append(measure(larger)), lambda: measure(paper), repeats=repeats)
     larger.unlink()
     yield Row(
         "measure, memory", f"10 x N = {large:,} samples", tenfold, "10 x the time for N", 10 * one, peak=max(peaks)
@@ -108,7 +107,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     path = folder / "small.h5"
     make(path, small, PAPER_WIDTHS, 20, 5, 0)
     ours, nothing, theirs = alternating(
-        lambda: measure(path), lambda: icc("measure", "--help"), lambda: opponent(path), repeats=min(repeats, 3)
+        lambda: measure(path), lambda: icc("measure", "--help"), lambda: opponent(path), repeats=repeats
     )
     yield Row("measure", f"the same at N = {small:,}", ours, "start-up alone (measure --help)", nothing,
               "numpy, scikit-learn", theirs)  # fmt: skip
@@ -117,7 +116,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     samples = round(100_000 * scale)
     make(path, samples, (4096,), 1000, 1, 0)
     peaks = []
-    ours, least = alternating(lambda: peaks.append(measure(path)), lambda: floor(path), repeats=min(repeats, 3))
+    ours, least = alternating(lambda: peaks.append(measure(path)), lambda: floor(path), repeats=repeats)
     path.unlink()
     yield Row("measure, wide", f"{samples:,} x 4,096 neurons in one site, 1,000 classes", ours, "file read, U'U", least,
               peak=max(peaks))  # fmt: skip
@@ -126,11 +125,16 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     for seed in range(64):
         make(many / f"{seed}.h5", round(2000 * scale), PAPER_WIDTHS, 20, 5, seed)
     cores = os.cpu_count() or 1
-    one, several = alternating(
-        partial(measure, many, "--jobs", "1"), partial(measure, many, "--jobs", str(cores)), repeats=repeats
+    one, threads, several = alternating(
+        lambda: command("taskset", "-c", "0", *ICC, "measure", *OPTIONS, many),
+        lambda: measure(many),
+        lambda: measure(many, "--jobs", str(cores)),
+        repeats=repeats,
     )
-    yield Row("measure, many", f"64 caches of {round(2000 * scale):,} samples, --jobs {cores}", several,
-              "one process / cores", one / cores, "--jobs 1", one)  # fmt: skip
+    work = f"64 caches of {round(2000 * scale):,} samples, --jobs {cores}"
+    yield Row("measure, many", work, several, "one process on one core / cores", one / cores,
+              "one process on one core", one)  # fmt: skip
+    yield Row("measure, many", work, several, opponent="one process, sites in threads", opponent_seconds=threads)
 
 
 def opponent(path: Path) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 REPEATS = 5
 ROOT = Path(__file__).parent.parent
+ICC = (sys.executable, "-m", "icc_cli")
 HEAD = (
     "step",
     "work",
@@ -74,7 +75,7 @@ def alternating(*works: Callable[[], object], repeats: int = REPEATS) -> list[fl
 
 def icc(*arguments: object) -> float:
     """Run `icc` in a process of its own; gives its peak memory in MB."""
-    return command(sys.executable, "-m", "icc_cli", *arguments)
+    return command(*ICC, *arguments)
 
 
 def command(*arguments: object) -> float:

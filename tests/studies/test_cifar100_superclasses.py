@@ -17,5 +17,5 @@ def test_every_table_of_the_study_comes_out_of_its_records():
 
 def test_the_records_are_of_the_models_that_the_text_names():
     lines = (STUDY / "records" / "measures.jsonl").read_text().splitlines()
-    assert len(lines) == 60
-    assert len((STUDY / "records" / "measures-seed1.jsonl").read_text().splitlines()) == 12
+    assert len(lines) == 72
+    assert len((STUDY / "records" / "measures-seed1.jsonl").read_text().splitlines()) == 15

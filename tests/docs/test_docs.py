@@ -69,3 +69,11 @@ def test_figures_page(tmp_path):
     for name in ("training.pdf", "neurons.pdf"):
         assert (tmp_path / name).read_bytes().startswith(b"%PDF-")
     assert len((tmp_path / "training.csv").read_text("utf-8").splitlines()) == 1 + 4 * 5 * 6, "runs, epochs, quantities"
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")) + sorted(ROOT.glob("studies/*/*.md"))
+)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target

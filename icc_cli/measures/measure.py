@@ -15,6 +15,8 @@ from icc_cli.measures.site_scores import SiteScores, site_scores
 from icc_cli.measures.top import keep_top, top_mean, top_means
 
 CONVENTIONS = ("paper", "reference")
+WORTH_THREADS = 2**23
+"""Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ def measure(
     options = options or Options()
     classes = class_groups(labels, sublabels)
     sites = list(sites)
+    if sum(len(labels) * site.shape[1] for site in sites) < WORTH_THREADS:
+        threads = 1
     at_once = max(1, min(threads, len(sites)))
 
     def work(site: Site) -> SiteScores:

@@ -4,6 +4,7 @@ Agreement is to 1e-5 relative. The absolute part covers values that are 0 in exa
 about 1e-8 of c4 where all the distances of a class are equal.
 """
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -129,6 +130,7 @@ def test_small_blocks(case, block_bytes, streamed, monkeypatch):
 @pytest.mark.parametrize("case", ["many_rows", "unequal_classes", "odd_neurons", "wide", "zero_rows", "dead_sites"])
 def test_threads_and_what_is_held_change_nothing(case, threads, held_bytes, monkeypatch):
     monkeypatch.setattr("icc_cli.measures.site.HELD_BYTES", held_bytes)
+    monkeypatch.setattr(sys.modules["icc_cli.measures.measure"], "WORTH_THREADS", 0)
     sites, labels, sublabels = seeded(case, 0)
     for chosen in (sites, sites[:1]):  # threads go to the sites, or to the classes of one
         expected = oracle.measures(chosen, labels, sublabels, 4, 2)

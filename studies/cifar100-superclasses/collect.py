@@ -42,7 +42,7 @@ def main() -> None:
     (HERE / "c4-share.csv").write_text((work / "c4-share.csv").read_text())
     with (HERE / "runs.csv").open("w", newline="") as file:
         rows = [{"checkpoint": m["checkpoint"], **m["hparams"], "epochs": m["epoch"], **m["metrics"]} for m in models]
-        table = csv.DictWriter(file, list(rows[0]))
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# From the images to the records of this study: about ten hours on two cores. Each step goes on from where it was stopped.
+# From the images to the records of this study: six to twelve hours on two cores. Each step goes on from where it was stopped.
 #
 #     studies/cifar100-superclasses/run.sh WORK DATA [ICC]
 #

@@ -54,6 +54,7 @@ def main() -> None:
             *apart("start", "rows", folder),
             *apart("rank", "rows"),
             *apart("measure", "rows", folder, 1.0, REPEATS),
+            *apart("extract", "steady", 10_000, REPEATS),
             *apart("extract", "rows", 10_000, REPEATS, arguments.thingsvision),
             *apart("extract", "many", 2000, 20, REPEATS),
         ]

@@ -36,7 +36,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every step against its floor and its opponents: one table, about an hour.
+# Every step against its floor and its opponents: one table, half an hour or more.
 bench: $(READY)
 	$(BIN)/python benchmarks/every.py
 

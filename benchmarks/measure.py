@@ -134,7 +134,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     work = f"64 caches of {round(2000 * scale):,} samples, --jobs {cores}"
     yield Row("measure, many", work, several, "one process on one core / cores", one / cores,
               "one process on one core", one)  # fmt: skip
-    yield Row("measure, many", work, several, opponent="one process, sites in threads", opponent_seconds=threads)
+    yield Row("measure, many", work, several, opponent="one process on both cores", opponent_seconds=threads)
 
 
 def opponent(path: Path) -> float:

@@ -2,7 +2,7 @@
 
     python benchmarks/every.py [--thingsvision PYTHON]
 
-Half an hour or more on two cores; each row goes to stderr as soon as it is measured. The machine should do nothing else.
+Half an hour or more on two cores; each row goes to stderr as it is measured. The machine should do nothing else.
 """
 
 import argparse

@@ -15,6 +15,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import numpy as np
 import torch
 from timing import REPEATS, Row, alternating, command, icc, table
 
-from icc_cli.activations import Extraction, extract
+from icc_cli.activations import Capture, Extraction, extract
 from icc_cli.activations.extract import batch
 from icc_cli.data import DataSource, load
 from icc_cli.machine import keep_freed_memory
@@ -157,7 +159,7 @@ def rows(count: int, repeats: int, thingsvision: str | None) -> Iterator[Row]:
 
 
 def steady(count: int, repeats: int) -> Iterator[Row]:
-    """The extraction alone against the loop alone, in one process: what start-up leaves."""
+    """The extraction alone against the loop alone, in one process, part by part: what start-up leaves."""
     keep_freed_memory()
     for name, spec in NETWORKS.items():
         with tempfile.TemporaryDirectory(prefix="icc-bench-") as temporary:
@@ -167,20 +169,27 @@ def steady(count: int, repeats: int) -> Iterator[Row]:
             network = build(spec).eval().to(memory_format=torch.channels_last)
             how = Extraction(torch.device("cpu"), None, MEAN, STD)
             path = folder / "acts.h5"
+            whole = partial(extract, network, data.train, None, path, how, "key", lambda measured: {})
+            whole()
+            size = path.stat().st_size
 
-            def ours() -> None:
-                extract(network, data.train, None, path, how, "key", lambda measured: {})  # noqa: B023
+            def loop(around: AbstractContextManager[object]) -> None:
+                for start in range(0, count, 128):
+                    images = batch(data.train.images[start : start + 128], how)  # noqa: B023
+                    with torch.inference_mode(), around:
+                        network(images)  # noqa: B023
+                (folder / "bytes").write_bytes(bytes(size))  # noqa: B023
 
-            def loop() -> None:
-                images = data.train.images  # noqa: B023
-                with torch.inference_mode():
-                    for start in range(0, count, 128):
-                        network(batch(images[start : start + 128], how))  # noqa: B023
-                (folder / "bytes").write_bytes(bytes(path.stat().st_size))  # noqa: B023
-
-            seconds, floor = alternating(ours, loop, repeats=repeats)
+            floor, seen, pooled, written = alternating(
+                partial(loop, nullcontext()),
+                partial(loop, Capture(network, exclude=("*",))),
+                partial(loop, Capture(network)),
+                whole,
+                repeats=repeats,
+            )
             work = f"{name}, {count:,} images of 32 x 32, without start-up"
-            yield Row("extract", work, seconds, "forward loop, writing", floor)
+            for part, seconds in (("calls seen", seen), ("and pooled", pooled), ("all of it", written)):
+                yield Row("extract", f"{work}: {part}", seconds, "forward loop, writing", floor)
 
 
 def _bytes(folder: Path) -> int:

@@ -28,8 +28,8 @@ class Capture(TorchFunctionMode):
     `activations` names the functions that count; `include` and `exclude` are globs over site names, and a site
     counts when one of `include` (or nothing, when it is empty) matches it and none of `exclude` does.
 
-    Use as a context manager around one forward pass at a time; `take` then gives that pass's sites, and `seen`
-    how often each activation function was called, wanted or not.
+    Use as a context manager around one forward pass, or around several that each follow a `begin`; `take` then gives
+    the last pass's sites, and `seen` how often each activation function was called, wanted or not.
     """
 
     def __init__(
@@ -53,11 +53,15 @@ class Capture(TorchFunctionMode):
         self.largest = 0
         """Elements of the largest pre-activation of the last pass, which bounds the batch that memory carries."""
 
-    def __enter__(self) -> "Capture":
+    def begin(self) -> None:
+        """Forget the last pass, whether it ended or not."""
         self._stack.clear()
         self._calls.clear()
         self.seen.clear()
         self._sites, self._values, self.largest = [], [], 0
+
+    def __enter__(self) -> "Capture":
+        self.begin()
         for module in self._names:
             self._hooks.append(module.register_forward_pre_hook(self._entered))
             self._hooks.append(module.register_forward_hook(self._left, always_call=True))

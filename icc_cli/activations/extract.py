@@ -158,8 +158,8 @@ def _write_sites(
         def work(start: int, stop: int) -> None:
             nonlocal sites
             rows = order[start:stop]
-            with torch.inference_mode(), capture:
-                outputs = _logits(model, train.images[rows], how)
+            capture.begin()
+            outputs = _logits(model, train.images[rows], how)
             found, values = capture.take()
             if not sites:
                 _check_first(found, outputs, largest_label, capture, how)
@@ -174,7 +174,8 @@ def _write_sites(
             submit(start, values)
             progress(stop - start)
 
-        batches.run(len(order), work)
+        with torch.inference_mode(), capture:
+            batches.run(len(order), work)
     return predictions
 
 
@@ -242,7 +243,7 @@ def _check_first(sites: list[SiteInfo], outputs: Tensor, largest_label: int, cap
 
 
 def _check_finite(name: str, block: NDArray[np.float32], store_dtype: str) -> None:
-    largest = np.abs(block).max(initial=0.0)
+    largest = max(block.max(initial=0.0), -block.min(initial=0.0))
     if not np.isfinite(largest):
         raise CheckpointError(
             f"site {name} gives NaN or infinity.", "The network diverged, or its weights are damaged."

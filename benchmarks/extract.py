@@ -65,11 +65,12 @@ def extraction(folder: Path, name: str, target: str = "ckpts", *options: str) ->
 
 
 LOOP = """
-import contextlib, ctypes, json, sys
+import json, sys
 import numpy as np, torch
+from icc_cli.machine import keep_freed_memory
 from icc_cli.models import ModelSpec, build
 folder, spec, arguments, precision, size, checkpoints = sys.argv[1:]
-ctypes.CDLL(None).mallopt(-3, 2**25), ctypes.CDLL(None).mallopt(-1, 2**31 - 1)  # freed memory is kept
+keep_freed_memory()
 images = np.load(f"{folder}/data.npz")["images"]
 network = build(ModelSpec(spec, json.loads(arguments))).to(memory_format=torch.channels_last).eval()
 for number in range(int(checkpoints)):

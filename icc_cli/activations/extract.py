@@ -25,7 +25,7 @@ class Extraction:
 
     device: torch.device
     batch_size: int | None
-    """Samples a forward pass; None takes as many as memory carries."""
+    """Samples a forward pass; None takes what `batch_for` finds."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
     store_dtype: str = "float32"
@@ -83,7 +83,7 @@ def extract(
 
 
 def _batch_size(model: nn.Module, split: Split, how: Extraction) -> int:
-    """As many samples as memory carries, judged by the largest pre-activation of one sample."""
+    """What `batch_for` finds for the largest pre-activation of one sample."""
     capture = Capture(model)
     with torch.inference_mode(), capture:
         _logits(model, split.images[:1], how)

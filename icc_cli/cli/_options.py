@@ -85,7 +85,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
-        help="Samples a forward pass; the numbers do not depend on it. Default: as many as memory carries.",
+        help="Samples a forward pass; the numbers do not depend on it. Default: what is fastest, within memory.",
         show_default=False,
     ),
 ]

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from icc_cli.activations import Capture
-from icc_cli.activations.functions import name_of
-from icc_cli.activations.functions import parse as activation_names
+from icc_cli.extraction import Capture
+from icc_cli.extraction.functions import name_of
+from icc_cli.extraction.functions import parse as activation_names
 from icc_cli.models.spec import build
 from icc_cli.models.spec import parse as model_spec
 

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from timing import REPEATS, Row, alternating, command, icc, table
 
-from icc_cli.activations import Capture, Extraction, extract
-from icc_cli.activations.extract import batch
 from icc_cli.data import DataSource, load
+from icc_cli.extraction import Capture, Extraction, extract
+from icc_cli.extraction.extract import batch
 from icc_cli.machine import keep_freed_memory
 from icc_cli.models import ModelSpec, build
 

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from icc_cli.activations import resolve_device
 from icc_cli.data import Dataset, Split
+from icc_cli.extraction import resolve_device
 from icc_cli.models import ModelSpec, build
 from icc_cli.training import grid as grids
 from icc_cli.training.loop import DeviceData, Trainer, seeded

@@ -23,7 +23,8 @@ from scipy.stats import kendalltau
 from icc_cli.checkpoints import load_into, read
 from icc_cli.data import DataSource, load
 from icc_cli.models.spec import ModelSpec, build
-from icc_cli.sharpness import Estimate, Settings, sharpness
+from icc_cli.perturbation.estimate import Estimate, Settings
+from icc_cli.perturbation.sharpness import sharpness
 
 METHODS = ("reference", "sequential")
 PRECISE, PRECISE_SEEDS = 0.008, 4

@@ -84,9 +84,9 @@ def test_compiled_modules_are_unwrapped_and_scripts_refused(factories):
 
 
 def test_out_of_memory_halves_the_batch_and_the_numbers_stay(tmp_path):
-    from icc_cli.activations import Extraction, extract
     from icc_cli.cache import open_cache
     from icc_cli.data import DataSource, load
+    from icc_cli.extraction import Extraction, extract
 
     data = load(DataSource("digits", per_class=4))
     torch.manual_seed(0)
@@ -121,9 +121,9 @@ def test_out_of_memory_halves_the_batch_and_the_numbers_stay(tmp_path):
 
 
 def test_one_image_too_many_is_said(tmp_path):
-    from icc_cli.activations import Extraction, extract
     from icc_cli.data import DataSource, load
     from icc_cli.errors import CheckpointError
+    from icc_cli.extraction import Extraction, extract
 
     class Never(nn.Module):
         def forward(self, x):

@@ -3,18 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from icc_cli import catalog
 from icc_cli.cli._tables import Row
 
-SYMBOLS = {
-    "c1": "$c_1$",
-    "c2": "$c_2$",
-    "c3": "$c_3$",
-    "c4": "$c_4$",
-    "inv_sigma": r"$1/\sigma'$",
-    "inv_alpha": r"$1/\alpha'$",
-    "inv_sigma_kernels": r"$1/\sigma''$",
-    "inv_alpha_kernels": r"$1/\alpha''$",
-}
 # The paper's axes in its order, by the names that `icc train` gives them.
 AXES = {
     "lr": "lr",
@@ -68,8 +59,9 @@ def escaped(text: str) -> str:
 
 def symbol(measure: str) -> str:
     """`c3@k=1` as the paper writes it: its symbol, and the settings in parentheses."""
-    name, _, settings = measure.partition("@")
-    return SYMBOLS.get(name, escaped(name)) + (f" ({escaped(settings)})" if settings else "")
+    name, _, settings = measure.partition(catalog.VARIANT)
+    about = catalog.find(name)
+    return ((about and about.symbol) or escaped(name)) + (f" ({escaped(settings)})" if settings else "")
 
 
 def decimal(value: float) -> str:

@@ -14,9 +14,9 @@ from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from icc_cli.activations import Extraction
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset
+    from icc_cli.extraction import Extraction
     from icc_cli.models.spec import ModelSpec
 
 CHANCE_MARGIN = 1.5
@@ -68,8 +68,8 @@ def extract(
     A checkpoint that `icc train` saved needs no option. Any other needs --model and --data.
     Prints the path of each cache as it is completed.
     """
-    from icc_cli.activations.functions import parse
     from icc_cli.cluster import allocation
+    from icc_cli.extraction.functions import parse
 
     processes = jobs or (max(1, len(allocation.gpus())) if device in ("auto", "cuda") else 1)
     allocation.share_threads(processes)
@@ -108,8 +108,8 @@ def _work(
     report: Reporter,
 ) -> Path:
     """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
-    from icc_cli.activations import Extraction, resolve_device
     from icc_cli.checkpoints import read
+    from icc_cli.extraction import Extraction, resolve_device
     from icc_cli.machine import keep_freed_memory
 
     keep_freed_memory()
@@ -136,8 +136,8 @@ def extract_one(
     report: Reporter,
 ) -> None:
     """Write the cache of one checkpoint to `path`, unless it is there already."""
-    from icc_cli.activations import extract as run
     from icc_cli.cache import content_key, stored_content_key
+    from icc_cli.extraction import extract as run
 
     settings = {
         "model": {"spec": spec.spec, "args": spec.args},

@@ -149,10 +149,10 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
     """How the weights fit the model, and the sites of one forward pass over a blank image."""
     import torch
 
-    from icc_cli.activations import Capture
-    from icc_cli.activations.extract import forward, no_site
-    from icc_cli.activations.functions import parse
     from icc_cli.checkpoints.fit import fit_of
+    from icc_cli.extraction import Capture
+    from icc_cli.extraction.extract import forward, no_site
+    from icc_cli.extraction.functions import parse
     from icc_cli.models.infer import build_for
 
     names = parse(which[0])

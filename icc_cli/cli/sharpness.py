@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset
     from icc_cli.models.spec import ModelSpec
-    from icc_cli.sharpness import Settings, Target
+    from icc_cli.perturbation.estimate import Settings, Target
 
 RECORD_SUFFIX = ".sharpness.json"
 SEARCH = 2
@@ -100,7 +100,7 @@ def sharpness(
     one record file for each checkpoint and prints its path.
     """
     from icc_cli.cluster import allocation
-    from icc_cli.sharpness import Settings
+    from icc_cli.perturbation.estimate import Settings
 
     report = Reporter(quiet)
     settings = Settings(
@@ -164,8 +164,8 @@ def _work(
     report: Reporter,
 ) -> tuple[Path | None, records.Record]:
     """One checkpoint's record, and where it was written, in this process or a worker."""
-    from icc_cli.activations import resolve_device
     from icc_cli.checkpoints import read
+    from icc_cli.extraction import resolve_device
     from icc_cli.machine import keep_freed_memory
 
     keep_freed_memory()
@@ -236,9 +236,8 @@ def _measure(
     report: Reporter,
 ) -> records.Record:
     """What the record of one checkpoint says besides its head."""
-    from icc_cli.sharpness import MEASURES
-    from icc_cli.sharpness import sharpness as compute
-    from icc_cli.sharpness.sharpness import wanted
+    from icc_cli.perturbation.sharpness import MEASURES, wanted
+    from icc_cli.perturbation.sharpness import sharpness as compute
 
     _, module = network(checkpoint, spec)
     # The name and the data play no part in the seed: the same weights give the same numbers in any run.
@@ -289,7 +288,7 @@ def _row(record: records.Record) -> dict[str, Any]:
 
 
 def _target(text: str) -> "Target":
-    from icc_cli.sharpness import Target
+    from icc_cli.perturbation.estimate import Target
 
     kind, _, value = text.partition(":")
     try:

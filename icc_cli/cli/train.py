@@ -68,10 +68,10 @@ def train(
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"unknown precision {precision!r}.", "Expected auto, float32 or bfloat16.")
 
-    from icc_cli.activations import resolve_device
     from icc_cli.data import load
     from icc_cli.data.hierarchy import read_hierarchy
     from icc_cli.data.source import DataSource
+    from icc_cli.extraction import resolve_device
     from icc_cli.training.task import tasks
 
     report = Reporter(quiet)

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from icc_cli.catalog import About
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
 from icc_cli.measures.silhouette import unit_rows
@@ -174,3 +175,6 @@ def _linear_sums(u: Array) -> tuple[Array, float, float]:
 def _gram(u: Array) -> Array:
     """U'U (n, n) of `u` (rows, n). numpy sees that both factors are one array, and computes one triangle."""
     return u.T @ u
+
+
+LAYER_VARIANCE = About("c4", 1, "$c_4$", ("layer_k", "convention"))

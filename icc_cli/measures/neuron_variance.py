@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from icc_cli.catalog import About
 from icc_cli.measures.moments import Moments
 from icc_cli.measures.site import Array
 
@@ -19,3 +20,6 @@ def class_variance(classes: Sequence[Moments], whole: Moments, dead: np.ndarray)
     """
     ratios = np.array([group.std for group in classes]) / (whole.std + EPSILON)
     return np.where(dead, 0.0, ratios)
+
+
+NEURON_VARIANCE = About("c3", 1, "$c_3$", ("k",))

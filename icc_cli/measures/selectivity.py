@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from icc_cli.catalog import About
 from icc_cli.measures.moments import Moments, all_but_one
 from icc_cli.measures.site import Array
 
@@ -26,3 +27,6 @@ def subclass_selectivity(classes: Sequence[Sequence[Moments]], dead: np.ndarray)
             ratio = (inside.mean - outside.mean) / (inside.std + outside.std + EPSILON)
             rows.append(np.where(dead, 0.0, ratio))
     return np.array(rows) if rows else np.empty((0, len(dead)))
+
+
+SELECTIVITY = About("c1", 1, "$c_1$", ("k",))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli.catalog import About
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.site import Array, Site, may_hold, row_blocks
 
@@ -76,3 +77,6 @@ def unit_rows(activations: Array) -> Array:
     norms = np.sqrt(np.einsum("ij,ij->i", activations, activations))
     activations /= np.where(norms > 0, norms, 1)[:, None]
     return activations
+
+
+SILHOUETTE = About("c2", 1, "$c_2$", ("layer_k",))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path
 
@@ -49,14 +50,6 @@ RC: dict[Any, Any] = {
     "svg.hashsalt": "icc",
 }
 LABELS = {
-    "c1": "$c_1$",
-    "c2": "$c_2$",
-    "c3": "$c_3$",
-    "c4": "$c_4$",
-    "inv_sigma": "$1/\\sigma'$",
-    "inv_alpha": "$1/\\alpha'$",
-    "inv_sigma_kernels": "$1/\\sigma''$",
-    "inv_alpha_kernels": "$1/\\alpha''$",
     "test_accuracy": "test accuracy",
     "train_accuracy": "training accuracy",
     "generalization_gap": "generalization gap",
@@ -110,8 +103,11 @@ def panels(rows: int, columns: int, height: float, **share: Any) -> Iterator[tup
 
 def label(name: str) -> str:
     """What a figure calls a column: c_1 for c1, and its settings behind it."""
-    base, at, settings = name.partition("@")
-    return LABELS.get(base, base.replace("_", " ")) + (f" ({settings})" if at else "")
+    base, at, settings = name.partition(catalog.VARIANT)
+    about = catalog.find(base)
+    return (about.symbol if about and about.symbol else LABELS.get(base, base.replace("_", " "))) + (
+        f" ({settings})" if at else ""
+    )
 
 
 def rounded(value: float | None, digits: int = 2) -> str:

@@ -2,20 +2,11 @@
 
 from collections.abc import Mapping
 
+from icc_cli import catalog
+from icc_cli.catalog import base_name
 from icc_cli.ranking.table import GAP
 
 LARGER_IS_WORSE = frozenset({GAP, "gen_gap", "test_loss", "test_error"})
-WITH_ACCURACY = {
-    "c1": 1,
-    "c2": 1,
-    "c3": 1,
-    "c4": 1,
-    "inv_sigma": -1,
-    "inv_alpha": -1,
-    "inv_sigma_kernels": -1,
-    "inv_alpha_kernels": -1,
-}
-VARIANT = "@"
 
 
 def direction(measure: str, target: str, chosen: Mapping[str, int]) -> int:
@@ -29,11 +20,7 @@ def direction(measure: str, target: str, chosen: Mapping[str, int]) -> int:
     for name in (measure, base):
         if name in chosen:
             return chosen[name]
-    if base not in WITH_ACCURACY:
+    about = catalog.find(base)
+    if about is None or about.with_accuracy == 0:
         return 1
-    return -WITH_ACCURACY[base] if target in LARGER_IS_WORSE else WITH_ACCURACY[base]
-
-
-def base_name(column: str) -> str:
-    """`c3` of the column `c3@k=1`."""
-    return column.split(VARIANT, 1)[0]
+    return -about.with_accuracy if target in LARGER_IS_WORSE else about.with_accuracy

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from icc_cli.activations import Capture
 from icc_cli.data import DataSource, load
+from icc_cli.extraction import Capture
 from icc_cli.models.spec import ModelSpec, build
 from tests import oracle
 from tests.conftest import MODELS, PER_CLASS, ROOT, icc

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from icc_cli import records
-from icc_cli.activations.functions import NAMES
+from icc_cli.extraction.functions import NAMES
 from tests.conftest import ROOT
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)

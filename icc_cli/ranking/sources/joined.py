@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from icc_cli import catalog
+from icc_cli.catalog import VARIANT
 from icc_cli.errors import FormatError
-from icc_cli.ranking.directions import VARIANT
 from icc_cli.ranking.table import ModelTable, canonical, number
 from icc_cli.records import Record
 
-# What changes the value of a measure of one checkpoint: the record's fields that name its column when they vary.
-SETTINGS = {"c1": ("k",), "c2": ("layer_k",), "c3": ("k",), "c4": ("layer_k", "convention")}
-SHARPNESS_SETTINGS = ("target", "method", "batch_norm", "samples", "tolerance", "ascent_steps", "seed")
 SAME = 1e-6
 
 Variant = tuple[tuple[str, Any], ...]
@@ -71,7 +69,8 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
 
 def _cells(record: Record, sweep: bool, where: str) -> Iterable[tuple[Cell, float]]:
     for name, value in record["measures"].items():
-        settings = SETTINGS.get(name, SHARPNESS_SETTINGS)
+        about = catalog.find(name)
+        settings = about.settings if about else ()
         variant = tuple((key, record[key]) for key in settings if isinstance(record.get(key), str | int | float))
         yield (name, variant), number(value, f"the measure {name} in {where}")
     for name, curve in (record.get("all_k") or {}).items() if sweep else ():

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from icc_cli import catalog
+from icc_cli.catalog import VARIANT, base_name
 from icc_cli.errors import UsageError
-from icc_cli.ranking.directions import VARIANT, WITH_ACCURACY, base_name
 from icc_cli.ranking.table import METRICS
 
 NAMES_SHOWN = 8
@@ -32,7 +33,7 @@ class Selection:
     def is_measure(self, column: str) -> bool:
         """Whether a column is one of the measures to rank."""
         if self.measures is None:
-            return base_name(column) in WITH_ACCURACY
+            return catalog.known(base_name(column))
         return any(_matches(column, pattern) for pattern in self.measures)
 
 

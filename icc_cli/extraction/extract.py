@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from icc_cli.activations.capture import Capture
-from icc_cli.activations.memory import batch_for, ran_out
 from icc_cli.cache import CacheWriter, SiteInfo, background, new_cache
 from icc_cli.data import Split
 from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.extraction.capture import Capture
+from icc_cli.extraction.memory import batch_for, ran_out
 
 FLOAT16_MAX = 65504.0
 

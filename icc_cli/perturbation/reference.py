@@ -1,6 +1,6 @@
 """The authors' search: bisection, each step with fresh randomness."""
 
-from icc_cli.sharpness.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, Estimate, Sampler
+from icc_cli.perturbation.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, Estimate, Sampler
 
 STEPS = 20
 CLOSE = 5e-3

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from icc_cli.sharpness.ascent import SETTLED
-from icc_cli.sharpness.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, SMALLEST, Estimate, Sampler
+from icc_cli.perturbation.ascent import SETTLED
+from icc_cli.perturbation.estimate import CONVERGED, HIT_BOUND, NOT_CONVERGED, SMALLEST, Estimate, Sampler
 
 SURE = 2.5
 """Standard errors between a mean and the target from which on the side is taken for certain."""

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from icc_cli.activations import memory
+from icc_cli.extraction import memory
 
 CPU, GIB = torch.device("cpu"), 2**30
 

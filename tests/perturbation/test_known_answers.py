@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from icc_cli.sharpness import Settings, Target, sharpness
-from icc_cli.sharpness.ascent import Ascents
-from icc_cli.sharpness.random_draws import RandomDraws
-from icc_cli.sharpness.subject import make_subject
-from tests.sharpness import cases
+from icc_cli.perturbation.ascent import Ascents
+from icc_cli.perturbation.estimate import Settings, Target
+from icc_cli.perturbation.random_draws import RandomDraws
+from icc_cli.perturbation.sharpness import sharpness
+from icc_cli.perturbation.subject import make_subject
+from tests.perturbation import cases
 
 
 def measured(network, split, settings, seed="0", name=None):

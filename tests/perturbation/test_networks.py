@@ -10,9 +10,10 @@ from torch import nn
 
 from icc_cli.data import Split
 from icc_cli.errors import CheckpointError
-from icc_cli.sharpness import Settings, Target, sharpness
-from icc_cli.sharpness.random_draws import RandomDraws
-from icc_cli.sharpness.subject import make_subject
+from icc_cli.perturbation.estimate import Settings, Target
+from icc_cli.perturbation.random_draws import RandomDraws
+from icc_cli.perturbation.sharpness import sharpness
+from icc_cli.perturbation.subject import make_subject
 
 CPU = torch.device("cpu")
 EASY = Target("drop", 0.1)

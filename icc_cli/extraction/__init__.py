@@ -1,6 +1,6 @@
 """What a network computes on its training data, captured before every activation function."""
 
-from icc_cli.activations.capture import Capture
-from icc_cli.activations.extract import Extraction, extract, resolve_device
+from icc_cli.extraction.capture import Capture
+from icc_cli.extraction.extract import Extraction, extract, resolve_device
 
 __all__ = ["Capture", "Extraction", "extract", "resolve_device"]

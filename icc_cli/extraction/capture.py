@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
-from icc_cli.activations.functions import name_of
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
+from icc_cli.extraction.functions import name_of
 
 
 class Capture(TorchFunctionMode):

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from icc_cli.sharpness.perturbation import generator, scale
-from icc_cli.sharpness.subject import Subject, right
+from icc_cli.perturbation.draws import generator, scale
+from icc_cli.perturbation.subject import Subject, right
 
 UPPER = 2.0
 IMAGES = 32

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from icc_cli.activations import Capture
-from icc_cli.activations.functions import NAMES
 from icc_cli.errors import CheckpointError
+from icc_cli.extraction import Capture
+from icc_cli.extraction.functions import NAMES
 
 SITES = {"resnet18": 17, "vgg11_bn": 10, "densenet121": 121, "googlenet": 57}
 RELUS = {F.relu, torch.relu, torch.relu_}

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from icc_cli.activations.extract import exact_float32, forward
 from icc_cli.data import Split
 from icc_cli.errors import CheckpointError
-from icc_cli.sharpness import reference, sequential
-from icc_cli.sharpness.ascent import Ascents
-from icc_cli.sharpness.estimate import CONVERGED, UNDEFINED, Estimate, Settings
-from icc_cli.sharpness.random_draws import RandomDraws
-from icc_cli.sharpness.subject import Subject, make_subject
+from icc_cli.extraction.extract import exact_float32, forward
+from icc_cli.perturbation import reference, sequential
+from icc_cli.perturbation.ascent import Ascents
+from icc_cli.perturbation.estimate import CONVERGED, UNDEFINED, Estimate, Settings
+from icc_cli.perturbation.random_draws import RandomDraws
+from icc_cli.perturbation.subject import Subject, make_subject
 
 MEASURES = {
     "inv_sigma": ("random", False),

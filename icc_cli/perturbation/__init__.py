@@ -1,0 +1,1 @@
+"""How far the weights can be moved before a network loses its training accuracy: the sharpness measures."""

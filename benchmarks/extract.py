@@ -27,8 +27,8 @@ from timing import REPEATS, Row, alternating, command, icc, table
 from icc_cli.data import DataSource, load
 from icc_cli.extraction import Capture, Extraction, extract
 from icc_cli.extraction.extract import batch
-from icc_cli.machine import keep_freed_memory
 from icc_cli.models import ModelSpec, build
+from icc_cli.resources import keep_freed_memory
 
 MEAN = STD = (0.5, 0.5, 0.5)
 CLASSES = 100
@@ -67,7 +67,7 @@ def extraction(folder: Path, name: str, target: str = "ckpts", *options: str) ->
 LOOP = """
 import json, sys
 import numpy as np, torch
-from icc_cli.machine import keep_freed_memory
+from icc_cli.resources import keep_freed_memory
 from icc_cli.models import ModelSpec, build
 folder, spec, arguments, precision, size, checkpoints = sys.argv[1:]
 keep_freed_memory()

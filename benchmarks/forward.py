@@ -18,7 +18,7 @@ BATCHES = (8, 32, 128, 512)
 ONE = """
 import sys, time
 import torch
-from icc_cli.machine import keep_freed_memory
+from icc_cli.resources import keep_freed_memory
 from icc_cli.models import ModelSpec, build
 name, side, layout, kept, precision, size = sys.argv[1:]
 if kept == "kept":

@@ -68,11 +68,11 @@ def extract(
     A checkpoint that `icc train` saved needs no option. Any other needs --model and --data.
     Prints the path of each cache as it is completed.
     """
-    from icc_cli.cluster import allocation
+    from icc_cli import resources
     from icc_cli.extraction.functions import parse
 
-    processes = jobs or (max(1, len(allocation.gpus())) if device in ("auto", "cuda") else 1)
-    allocation.share_threads(processes)
+    processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
+    resources.share_threads(processes)
     report = Reporter(quiet)
     outputs = Outputs(output, ".h5")
     work = partial(
@@ -110,7 +110,7 @@ def _work(
     """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
     from icc_cli.checkpoints import read
     from icc_cli.extraction import Extraction, resolve_device
-    from icc_cli.machine import keep_freed_memory
+    from icc_cli.resources import keep_freed_memory
 
     keep_freed_memory()
     model, model_arg, state_key, unsafe_pickle = subject

@@ -52,7 +52,7 @@ def measure(
     Without -o, prints a record (one JSON line) for each cache, or a table on a terminal; with -o, writes one
     record file for each cache and prints its path.
     """
-    from icc_cli.cluster.allocation import own_threads
+    from icc_cli.resources import own_threads
 
     threads = min(own_threads(jobs or 1), MOST_THREADS)
     from icc_cli.measures import Options

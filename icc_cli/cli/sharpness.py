@@ -99,7 +99,7 @@ def sharpness(
     Without -o, prints a record (one JSON line) for each checkpoint, or a table on a terminal; with -o, writes
     one record file for each checkpoint and prints its path.
     """
-    from icc_cli.cluster import allocation
+    from icc_cli import resources
     from icc_cli.perturbation.estimate import Settings
 
     report = Reporter(quiet)
@@ -117,8 +117,8 @@ def sharpness(
     if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
         raise UsageError(f"records are JSON, and cannot go to {output}.", "Name a folder or a .json file with -o.")
     outputs = Outputs(output, RECORD_SUFFIX) if output is not None else None
-    processes = jobs or (max(1, len(allocation.gpus())) if device in ("auto", "cuda") else 1)
-    allocation.share_threads(processes)
+    processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
+    resources.share_threads(processes)
     rows: list[dict[str, Any]] = []
 
     def done(result: tuple[Path | None, records.Record]) -> None:
@@ -166,7 +166,7 @@ def _work(
     """One checkpoint's record, and where it was written, in this process or a worker."""
     from icc_cli.checkpoints import read
     from icc_cli.extraction import resolve_device
-    from icc_cli.machine import keep_freed_memory
+    from icc_cli.resources import keep_freed_memory
 
     keep_freed_memory()
     model, model_arg, state_key, unsafe_pickle = subject

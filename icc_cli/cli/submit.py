@@ -114,13 +114,14 @@ def _submit(job: "Job", wait: bool, report: Reporter) -> None:
 
 
 def _run_here(job: "Job", cpus: int, gpus: int, report: Reporter) -> None:
-    from icc_cli.cluster import allocation, local
+    from icc_cli import resources
+    from icc_cli.cluster import local
 
-    found = allocation.gpus()
+    found = resources.gpus()
     if gpus > len(found):
         raise UsageError(f"a task wants {gpus} GPUs, and this machine shows {len(found)}.", "Lower --gpus.")
     with report.progress(f"{job.tasks} tasks", job.tasks) as advance:
-        local.run(job, cpus, gpus, found, allocation.cpus(), lambda task: advance(1))
+        local.run(job, cpus, gpus, found, resources.cpus(), lambda task: advance(1))
     typer.echo(job.folder)
     _conclude(job)
 

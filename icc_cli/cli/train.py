@@ -45,7 +45,7 @@ def train(
         str, typer.Option(metavar="1,2,5", help="Save these epochs (0: untrained) too, in OUTPUT-epochs.")
     ] = "",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Networks at once. Default: one per CPU core; 4 a GPU.")
+        int | None, typer.Option(min=1, help="Networks at once. Default: one for each core of ours; 4 a GPU.")
     ] = None,
     device: options.Device = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 (mixed); auto takes bfloat16 on a GPU.")] = "auto",
@@ -126,8 +126,7 @@ def _epochs(text: str) -> tuple[int, ...]:
 def _train(
     work: "list[Task]", dataset: "Dataset", device: Any, jobs: int | None, force: bool, report: Reporter
 ) -> None:
-    import os
-
+    from icc_cli import resources
     from icc_cli.files import make_folder
     from icc_cli.training.task import finished, forget
     from icc_cli.training.workers import run_all
@@ -145,7 +144,7 @@ def _train(
     if results:
         report.note(f"{len(results)} of {len(work)} networks are there already.")
     if left:
-        jobs = jobs or (4 if device.type == "cuda" else os.cpu_count() or 1)
+        jobs = jobs or (4 if device.type == "cuda" else resources.cpus())
         failures = 0
         with report.progress(f"training {len(left)} networks", sum(_cost(task) for task in left)) as advance:
             done: dict[str, int] = {}

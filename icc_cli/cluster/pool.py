@@ -3,15 +3,16 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
-from icc_cli.cluster import allocation
+from icc_cli import resources
 from icc_cli.errors import IccError
-from icc_cli.machine import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,9 +34,9 @@ def in_processes(
     in hand is finished. IccError when a process was killed.
     """
     context = multiprocessing.get_context("spawn")
-    allocation.share_threads(jobs)
+    resources.share_threads(jobs)
     slots = context.Value("i", 0)
-    executor = ProcessPoolExecutor(jobs, context, _start, (work, slots, allocation.gpus()))
+    executor = ProcessPoolExecutor(jobs, context, _start, (work, slots, resources.gpus()))
     waiting: deque[tuple[Item, Future[Any]]] = deque()
     source = iter(items)
     try:
@@ -86,3 +87,15 @@ def _attempt(item: Any) -> Any:
         return _work(item)
     except IccError as error:
         return error
+
+
+def end_with_parent() -> None:
+    """End this worker process as soon as the process that started it has ended, however that was."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

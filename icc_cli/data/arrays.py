@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from icc_cli.data.dataset import Dataset, Split
 from icc_cli.errors import DataError
-from icc_cli.machine import free_memory
+from icc_cli.resources import free_memory
 
 HINT = "Expected images (N, H, W, C) or (N, H, W) uint8 and labels (N,), and may hold sublabels and test_ arrays."
 

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from icc_cli.data.dataset import Dataset, Split
 from icc_cli.data.resize import fitted, shape_after
 from icc_cli.errors import DataError
+from icc_cli.resources import cpus
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 TEST_FOLDERS = ("test", "val", "validation")
@@ -72,7 +72,7 @@ class ImageFiles:
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    return ThreadPoolExecutor(cpus())
 
 
 def _rgb(image: Any) -> Any:

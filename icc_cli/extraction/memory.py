@@ -2,7 +2,7 @@
 
 import torch
 
-from icc_cli.machine import LARGEST_KEPT, free_memory
+from icc_cli.resources import LARGEST_KEPT, free_memory
 
 LARGEST_BATCH = {"cpu": 128, "cuda": 1024}
 SMALLEST_FAST_BATCH = 8

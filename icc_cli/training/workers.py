@@ -1,7 +1,6 @@
 """Several networks at once: one process each, fed from a list, which end when the one that started them does."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Any
 
 import torch
 
+from icc_cli.cluster.pool import end_with_parent
 from icc_cli.data import Dataset
 from icc_cli.errors import IccError
-from icc_cli.machine import end_with_parent, keep_freed_memory
+from icc_cli.resources import cpus, keep_freed_memory
 from icc_cli.training.loop import DeviceData, Trainer
 from icc_cli.training.task import Result, Task, run, set_threads
 
@@ -40,7 +40,7 @@ def run_all(
             yield _attempt(task, data, lambda trainer, task=task: on_epoch(task, *_told(trainer)))  # type: ignore[misc]
         return
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, cpus() // jobs)
     waiting = list(reversed(work))
     running: dict[Connection, tuple[Any, Task]] = {}
     everyone: list[Any] = []

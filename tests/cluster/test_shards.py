@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from icc_cli.cluster import allocation, plan, shards
+from icc_cli.cluster import plan, shards
 from icc_cli.errors import UsageError
 
 LISTS = st.dictionaries(st.text(min_size=1, max_size=4), st.integers(0, 10**10), min_size=1, max_size=40)
@@ -52,13 +52,3 @@ def test_tasks_are_worth_their_start():
     assert plan.tasks([1000] * 48, 64) == 48
     assert plan.tasks(None, 64, 10) == 10
     assert plan.tasks(None, None) is None
-
-
-def test_cores_come_from_the_allocation(tmp_path):
-    assert allocation.cpus({"SLURM_CPUS_PER_TASK": "1"}, tmp_path) == 1
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert allocation.cpus({}, tmp_path) == 1
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert allocation.cpus({}, tmp_path) == allocation.cpus({}, tmp_path / "none") >= 1
-    assert allocation.gpus({"CUDA_VISIBLE_DEVICES": "2,5"}) == ["2", "5"]
-    assert allocation.gpus({"CUDA_VISIBLE_DEVICES": ""}) == []

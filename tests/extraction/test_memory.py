@@ -32,7 +32,7 @@ def test_freed_memory_is_kept():
     """Pages that an array of 16 MB takes from the system anew, after one of its size was freed."""
     program = """
 import resource, numpy as np
-from icc_cli.machine import keep_freed_memory
+from icc_cli.resources import keep_freed_memory
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def taken():

@@ -74,6 +74,8 @@ def test_factories_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert build(model).in_features == 5
     with pytest.raises(UsageError, match=r"expected a torch.nn.Module"):
         build(parse("my_nets:no"))
+    with pytest.raises(UsageError, match=r"It takes width=2"):
+        build(parse("my_nets:net", ["depth=2"]))
     assert not parse("torchvision:resnet18").runs_user_code
 
 
@@ -86,6 +88,23 @@ def test_what_is_wrong_is_told_in_a_sentence(spec: str) -> None:
     with pytest.raises(UsageError) as caught:
         build(parse(spec))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_arguments_may_be_lists_and_dictionaries() -> None:
+    spec = parse("my.py:net", ["channels=[8,16]", "cfg={'classes': 3}", "pair=(1,2)", "name=a[b", "size=8x8"])
+    assert spec.args == {"channels": [8, 16], "cfg": {"classes": 3}, "pair": (1, 2), "name": "a[b", "size": "8x8"}
+
+
+def test_an_instance_is_copied_and_a_tuple_gives_its_network(tmp_path: Path) -> None:
+    source = "from torch import nn\nnet = nn.Linear(2, 2)\ndef pair(): return None, net, 3\nnumber = 3\n"
+    (tmp_path / "made.py").write_text(source)
+    first, second = (build(parse(f"{tmp_path}/made.py:net")) for _ in range(2))
+    first.weight.data.zero_()
+    assert second.weight.abs().sum() > 0
+    assert isinstance(build(parse(f"{tmp_path}/made.py:pair")), nn.Linear)
+    for name, words in (("net", "cannot be made with width=3"), ("number", "it is of type int")):
+        with pytest.raises(UsageError, match=words):
+            build(parse(f"{tmp_path}/made.py:{name}", ["width=3"]))
 
 
 def test_downloads_are_refused() -> None:

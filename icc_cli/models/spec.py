@@ -1,18 +1,19 @@
 """`--model SPEC`: a built-in network, torchvision's, timm's, or anyone's factory."""
 
-import importlib
-import importlib.util
+import ast
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial, wraps
 from typing import Any
 
 import torch
 from torch import nn
 
 from icc_cli.errors import UsageError
+from icc_cli.loading import named, reason
 from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
 
@@ -66,9 +67,11 @@ def build(spec: ModelSpec) -> nn.Module:
     except Exception as error:
         # Whatever a foreign factory raises, the user has to hear which factory and why.
         raise UsageError(
-            f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {_reason(error)}.",
+            f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {reason(error)}.",
             f"It takes {_parameters(factory)}.",
         ) from error
+    if isinstance(model, tuple | list):  # (network, optimizer), and the like
+        model = next((item for item in model if isinstance(item, nn.Module)), model)
     # torch._dynamo takes a second to import, and whoever compiles a model has imported it.
     if "torch._dynamo" in sys.modules and isinstance(model, torch._dynamo.OptimizedModule):
         model = model._orig_mod  # a compiled forward pass hides its activation calls
@@ -95,11 +98,22 @@ def _factory(spec: str) -> Callable[..., Any]:
         return _torchvision(name)
     if source == "timm":
         return _timm(name)
-    module = _file_module(Path(source)) if source.endswith(".py") else _module(source)
-    factory = getattr(module, name, None)
-    if not callable(factory):
-        raise UsageError(f"{source} has no function or class {name!r}.")
-    return factory  # type: ignore[no-any-return]
+    found = named(spec, "model")
+    if isinstance(found.value, nn.Module):
+        return partial(_copy_of, found.value)
+    if not callable(found.value):
+        raise UsageError(f"{source} has no function or class {name!r}: it is of type {type(found.value).__name__}.")
+
+    @wraps(found.value, updated=())
+    def factory(**arguments: Any) -> Any:
+        return found.call(**arguments)
+
+    return factory
+
+
+def _copy_of(network: nn.Module) -> nn.Module:
+    """A network that the user's file has made, for weights of its own."""
+    return copy.deepcopy(network)
 
 
 def _torchvision(name: str) -> Callable[..., Any]:
@@ -128,28 +142,6 @@ def _timm(name: str) -> Callable[..., Any]:
     return factory
 
 
-def _module(name: str) -> Any:
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.append(folder)
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise UsageError(f"cannot import {name!r} for the model: {_reason(error)}.") from error
-
-
-def _file_module(path: Path) -> Any:
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or specification is None or specification.loader is None:
-        raise UsageError(f"there is no Python file {path} to take the model from.")
-    module = importlib.util.module_from_spec(specification)
-    try:
-        specification.loader.exec_module(module)
-    except Exception as error:
-        raise UsageError(f"{path} cannot be run: {_reason(error)}.") from error
-    return module
-
-
 def _arguments(texts: Sequence[str]) -> dict[str, Any]:
     arguments = {}
     for text in texts:
@@ -164,10 +156,10 @@ def _value(text: str) -> Any:
     constants = {"true": True, "false": False, "none": None}
     if text.lower() in constants:
         return constants[text.lower()]
-    for kind in (int, float):
+    for read in (int, float, ast.literal_eval):
         try:
-            return kind(text)
-        except ValueError:
+            return read(text)
+        except (ValueError, SyntaxError):
             continue
     return text
 
@@ -182,7 +174,3 @@ def _parameters(factory: Callable[..., Any]) -> str:
 
 def _shown(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in arguments.items()) or "no arguments"
-
-
-def _reason(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -101,7 +101,7 @@ def _scaled(
     elif model_arg:
         grid = replace(grid, model_args={**grid.model_args, **parse(grid.model, model_arg).args})
     if epochs is not None:
-        grid = replace(grid, recipe=grid.recipe.scaled(epochs))
+        grid = grid.scaled(epochs)
     if base_width is not None:
         grid = replace(grid, model_args={**grid.model_args, "base_width": base_width})
     return grid

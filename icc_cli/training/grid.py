@@ -2,7 +2,7 @@
 
 import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ Hparams = dict[str, Any]
 DEFAULTS: Hparams = {"lr": 0.1, "batch_size": 100, "weight_decay": 0.0, "optimizer": "sgd", "augmentation": False}
 """The hyperparameters of training itself. Every other name in a grid is an argument of the model."""
 OPTIMIZERS = ("sgd", "adam")
-TABLES = ("data", "model", "training", "grid", "joint", "exclude", "seeds")
+TABLES = ("data", "model", "training", "schedule", "grid", "joint", "exclude", "seeds")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,16 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """The recipe of the configurations that have all the values of `when`."""
+
+    when: Hparams
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
 class Grid:
-    """A set of models to train."""
+    """A set of models to train, in the order of `configurations`: the first axis of the file varies slowest."""
 
     name: str
     data: dict[str, Any]
@@ -60,6 +68,19 @@ class Grid:
     model_args: dict[str, Any]
     recipe: Recipe
     configurations: tuple[Hparams, ...]
+    schedules: tuple[Schedule, ...] = ()
+
+    def recipe_of(self, hparams: Mapping[str, Any]) -> Recipe:
+        """The recipe of one configuration: that of the first schedule that matches it, or the grid's own."""
+        return next((s.recipe for s in self.schedules if _matches(hparams, s.when)), self.recipe)
+
+    def scaled(self, epochs: int) -> "Grid":
+        """The same grid with the recipe scaled to `epochs`, and those of its schedules in proportion."""
+        factor = epochs / self.recipe.epochs
+        schedules = (
+            replace(s, recipe=s.recipe.scaled(max(1, round(s.recipe.epochs * factor)))) for s in self.schedules
+        )
+        return replace(self, recipe=self.recipe.scaled(epochs), schedules=tuple(schedules))
 
 
 def presets() -> list[str]:
@@ -94,16 +115,37 @@ def parse(text: str, name: str) -> Grid:
     spec = model.pop("spec", None)
     if not isinstance(spec, str):
         raise UsageError(f"the grid {name} names no model.", 'Add [model] with spec = "wrn".')
-    recipe = _recipe(table.get("training", {}), name)
-    return Grid(name, dict(table.get("data", {})), spec, model, recipe, tuple(_configurations(table, name)))
+    recipe = _recipe(Recipe(), table.get("training", {}), f"[training] of the grid {name}")
+    configurations = _configurations(table, name)
+    schedules = tuple(_schedules(table, recipe, configurations, name))
+    return Grid(name, dict(table.get("data", {})), spec, model, recipe, tuple(configurations), schedules)
 
 
-def _recipe(settings: Mapping[str, Any], name: str) -> Recipe:
-    settings = {key: tuple(value) if key == "drops" else value for key, value in settings.items()}
+def _recipe(base: Recipe, settings: Mapping[str, Any], where: str) -> Recipe:
+    """`base` with the settings of a table of the file."""
     try:
-        return Recipe(**settings)
+        settings = {key: tuple(value) if key == "drops" else value for key, value in settings.items()}
+        return replace(base, **settings)
     except TypeError as error:
-        raise UsageError(f"[training] of the grid {name} is wrong: {error}.") from error
+        raise UsageError(f"{where} is wrong: {error}.", "See docs/models.md.") from error
+
+
+def _schedules(
+    table: Mapping[str, Any], base: Recipe, configurations: Sequence[Hparams], name: str
+) -> Iterator[Schedule]:
+    """Each [[schedule]]: the settings of [training] that it changes, for the configurations of its `when`."""
+    for number, settings in enumerate(table.get("schedule", []), start=1):
+        where = f"[[schedule]] {number} of the grid {name}"
+        when = settings.get("when")
+        if not isinstance(when, dict) or not when:
+            raise UsageError(f"{where} does not say when it applies.", "Add when = {augmentation = true}.")
+        if not any(_matches(configuration, when) for configuration in configurations):
+            raise UsageError(f"{where} applies to no configuration: {when}.", "Check the names and values in `when`.")
+        yield Schedule(when, _recipe(base, {key: value for key, value in settings.items() if key != "when"}, where))
+
+
+def _matches(hparams: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
+    return all(hparams.get(key) == value for key, value in rule.items())
 
 
 def _configurations(table: Mapping[str, Any], name: str) -> list[Hparams]:
@@ -124,7 +166,7 @@ def _configurations(table: Mapping[str, Any], name: str) -> list[Hparams]:
     found = []
     for parts in itertools.product(*axes):
         hparams: Hparams = {**DEFAULTS, **{key: value for part in parts for key, value in part.items()}}
-        if not any(all(hparams.get(key) == value for key, value in rule.items()) for rule in excluded):
+        if not any(_matches(hparams, rule) for rule in excluded):
             _check(hparams, name)
             found.append(hparams)
     if not found:

@@ -105,9 +105,8 @@ def tasks(
         args = {key: value for key, value in hparams.items() if key not in DEFAULTS and key != "seed"}
         model = ModelSpec(grid.model, {**_data_arguments(grid.model, dataset), **grid.model_args, **args})
         recorded = {**hparams, "seed": hparams.pop("seed")}
-        found.append(
-            Task(_name(grid.model, recorded), folder, model, recorded, grid.recipe, data, bfloat16, save_epochs)
-        )
+        name, recipe = _name(grid.model, recorded), grid.recipe_of(recorded)
+        found.append(Task(name, folder, model, recorded, recipe, data, bfloat16, save_epochs))
     if len({task.name for task in found}) < len(found):
         raise UsageError("two configurations of the grid have the same file name.", "Remove the repeated values.")
     return found

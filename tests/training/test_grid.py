@@ -9,6 +9,7 @@ from icc_cli.training.grid import Recipe, load, parse, presets
 
 AXES = ("lr", "batch_size", "weight_decay", "optimizer", "dropout", "augmentation", "width", "depth")
 MINIMAL = '[model]\nspec = "vgg"\n'
+AUGMENTED = "[grid]\naugmentation = [false, true]\nbatch_size = [10, 20]\n"
 
 
 def groups(configurations, axis):
@@ -57,6 +58,9 @@ def test_exclusions_seeds_and_model_arguments():
      MINIMAL + "[grid]\nlr = 0.1", MINIMAL + '[grid]\noptimizer = ["lion"]', MINIMAL + "[grid]\nbatch_size = [1]",
      MINIMAL + "[grid]\nlr = []", MINIMAL + "[grid]\nlr = [-1]", MINIMAL + "[grid]\nwidth = [[1, 2]]",
      MINIMAL + '[[joint]]\nnames = ["lr"]\nvalues = [[1, 2]]',
+     *(MINIMAL + AUGMENTED + f"[[schedule]]\n{text}" for text in (
+         "epochs = 3", "when = {}", "when = 3", "when = {augmentation = 2}", "when = {lr = 0.1}\nepoch = 3",
+         "when = {lr = 0.1}\ndrops = 3", "when = {absent = 1}")),
      MINIMAL + '[grid]\nlr = [1]\n[[joint]]\nnames = ["lr"]\nvalues = [[1]]'],
 )  # fmt: skip
 def test_a_grid_that_makes_no_sense_is_refused(text):
@@ -74,3 +78,44 @@ def test_schedule_drops_and_scales():
     assert recipe.scaled(25).drops == (15, 23, 24)
     with pytest.raises(UsageError):
         recipe.scaled(0)
+
+
+SCHEDULES = """
+[training]
+epochs = 40
+drops = [20]
+stop_loss = 0.5
+[[schedule]]
+when = {augmentation = true, batch_size = 10}
+epochs = 100
+drops = [50, 80]
+[[schedule]]
+when = {augmentation = true}
+epochs = 60
+"""
+
+
+def test_a_schedule_changes_the_recipe_of_the_configurations_that_match_first():
+    grid = parse(MINIMAL + SCHEDULES + AUGMENTED, "mine")
+    found = {(c["augmentation"], c["batch_size"]): grid.recipe_of(c) for c in grid.configurations}
+    assert {key: (r.epochs, r.drops) for key, r in found.items()} == {
+        (False, 10): (40, (20,)),
+        (False, 20): (40, (20,)),
+        (True, 10): (100, (50, 80)),
+        (True, 20): (60, (20,)),
+    }
+    assert {r.stop_loss for r in found.values()} == {0.5}
+
+
+def test_schedules_scale_in_proportion():
+    grid = parse(MINIMAL + SCHEDULES + AUGMENTED, "mine").scaled(20)
+    assert (grid.recipe.epochs, grid.recipe.drops) == (20, (10,))
+    assert [(s.recipe.epochs, s.recipe.drops) for s in grid.schedules] == [(50, (25, 40)), (30, (10,))]
+    assert [s.recipe.epochs for s in grid.scaled(1).schedules] == [2, 2]
+
+
+def test_the_first_axis_of_the_file_varies_slowest():
+    joints = ("dropout", [[0.0], [0.2]]), ("width", [[1.0], [1.5]])
+    axes = "[grid]\nbatch_size = [20, 10]\n" + "".join(f'[[joint]]\nnames = ["{n}"]\nvalues = {v}\n' for n, v in joints)
+    found = [(c["batch_size"], c["dropout"], c["width"]) for c in parse(MINIMAL + axes, "mine").configurations]
+    assert found == [(b, d, w) for b in (20, 10) for d in (0.0, 0.2) for w in (1.0, 1.5)]

@@ -90,6 +90,15 @@ def test_an_interrupted_training_ends_with_the_same_weights(make, data, optimize
     assert not broken.unfinished.exists()
 
 
+def test_each_network_is_trained_by_its_own_schedule(make, data):
+    schedule = "[[schedule]]\nwhen = {dropout = 0.3}\nepochs = 2\n[[schedule]]\nwhen = {batch_size = 7}\nepochs = 3\n"
+    task = make(GRID + schedule)
+    assert run(task, data).epoch == 2
+    assert torch.load(task.path, weights_only=True)["training"]["epochs"] == 2
+    with pytest.raises(UsageError, match="other data or settings"):
+        finished(make())
+
+
 def test_the_seed_decides(make, data):
     found = [make(), make(folder="b"), make("seeds = [1]\n" + GRID, "c")]
     for task in found:

@@ -2,9 +2,9 @@
 
 python collect.py WORK
 
-A row for each network of WORK/ckpts*: its hyperparameters, accuracies, losses, epochs, how its training ended (`stopped`
-by its loss, `done`, or `diverged`), whether it fits, and the seconds of training. Rows of networks that are not in WORK
-are kept, so that a set can be trained in several places.
+A row for each network of WORK/ckpts*: its hyperparameters, accuracies, losses, epochs, how its training ended
+(`stopped` by its loss, `done`, or `diverged`), whether it fits, and the seconds of training. Rows of networks that are
+not in WORK are kept, so that a set can be trained in several places.
 """
 
 import csv

@@ -1,46 +1,196 @@
-"""Records: one JSON object a line, what `measure` and `sharpness` emit for one checkpoint."""
+"""Records: one JSON object on one line, what `measure` and `sharpness` emit for one checkpoint (version 1)."""
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from icc_cli import catalog
+from icc_cli.catalog import About, Sign
 from icc_cli.errors import FormatError, UsageError
+from icc_cli.shapes import (
+    Mismatch,
+    fields,
+    items,
+    mapping,
+    number,
+    one_of,
+    optional,
+    plain,
+    scalar,
+    text,
+    whole,
+)
 
 VERSION = 1
-KINDS = ("icc-measure", "icc-sharpness")
+MEASURE, SHARPNESS = "icc-measure", "icc-sharpness"
+KINDS = (MEASURE, SHARPNESS)
 HEAD = ("checkpoint", "weights_sha256", "model", "data", "hparams", "metrics", "epoch")
+SITE_FACTS = ("name", "neurons", "dead")
+HINT = "Records are lines that `icc measure` or `icc sharpness` wrote."
 
-Record = dict[str, Any]
+Scalar = None | bool | int | float | str
+Settings = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class SiteValues:
+    """What a record says of one site: its measures by name, null where one is not defined."""
+
+    name: str
+    neurons: int
+    dead: int
+    measures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Described:
+    """How a measure that icc does not declare is to be ranked and drawn, as the record says, and its settings."""
+
+    about: About
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Record:
+    """One checkpoint's record.
+
+    `settings` are the plain fields of what changed its numbers (k, convention, target, ...), `extra` any fields beside
+    these; both stand at the top of the JSON object.
+    """
+
+    kind: str
+    checkpoint: str
+    weights_sha256: str
+    measures: Mapping[str, float | None]
+    model: object = None
+    data: object = None
+    hparams: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    epoch: int | None = None
+    settings: Settings = field(default_factory=dict)
+    described: Mapping[str, Described] = field(default_factory=dict)
+    groups: Mapping[str, int] | None = None
+    sites: tuple[SiteValues, ...] | None = None
+    all_k: Mapping[str, tuple[float, ...] | None] | None = None
+    notes: tuple[str, ...] = ()
+    content_key: str | None = None
+    generated_by: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def about(self, name: str) -> About | None:
+        """What is declared of the measure `name`: by icc, or else by the record."""
+        if catalog.known(name):
+            return catalog.find(name)
+        described = self.described.get(name)
+        return described.about if described else None
+
+    def settings_of(self, name: str) -> Settings:
+        """The settings that the value of the measure `name` depends on."""
+        if name in self.described:
+            return self.described[name].settings
+        about = catalog.find(name)
+        return {key: self.settings[key] for key in (about.settings if about else ()) if key in self.settings}
+
+
+_DESCRIBED = fields(
+    {"with_accuracy": one_of(1, 0, -1)}, {"symbol": text, "settings": mapping(scalar), "version": whole}
+)
+_SHAPE = fields(
+    {"checkpoint": text, "weights_sha256": text, "measures": mapping(optional(number))},
+    {
+        "hparams": optional(mapping(plain)),
+        "metrics": optional(mapping(scalar)),
+        "epoch": optional(whole),
+        "about": optional(mapping(_DESCRIBED)),
+        "groups": optional(mapping(whole)),
+        "sites": optional(items(fields({"name": text, "neurons": whole, "dead": whole}, {}, optional(number)))),
+        "all_k": optional(mapping(optional(items(number)))),
+        "notes": optional(items(text)),
+        "content_key": optional(text),
+        "generated-by": optional(text),
+    },
+)
 
 
 def dumps(record: Record) -> str:
     """One line of JSON. NaN and infinity, which JSON does not have, become null."""
-    return json.dumps(_finite(record), allow_nan=False)
+    return json.dumps(_finite(as_json(record)), allow_nan=False)
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """The record as the JSON object that it is written as."""
+    line: dict[str, Any] = {"record": record.kind, "version": VERSION}
+    line |= {key: getattr(record, key) for key in HEAD}
+    line |= record.settings
+    if record.groups is not None:
+        line["groups"] = record.groups
+    line["measures"] = record.measures
+    if record.described:
+        line["about"] = {name: _described(one) for name, one in record.described.items()}
+    if record.sites is not None:
+        line["sites"] = [
+            {"name": site.name, "neurons": site.neurons, "dead": site.dead, **site.measures} for site in record.sites
+        ]
+    if record.all_k is not None:
+        line["all_k"] = record.all_k
+    line |= record.extra
+    line["notes"] = list(record.notes)
+    if record.generated_by is not None:
+        line["generated-by"] = record.generated_by
+    if record.content_key is not None:
+        line["content_key"] = record.content_key
+    return line
 
 
 def parse(line: str, where: str) -> Record:
     """A record from one line; FormatError, naming `where`, when it is not one that this version knows."""
-    hint = "Records are lines that `icc measure` or `icc sharpness` wrote."
     try:
-        record = json.loads(line)
+        content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"{where} is not JSON: {error}.", hint) from error
-    if not isinstance(record, dict) or record.get("record") not in KINDS:
-        raise FormatError(f'{where} is no record: expected an object with "record" one of {", ".join(KINDS)}.', hint)
-    if record.get("version") != VERSION:
+        raise FormatError(f"{where} is not JSON: {error}.", HINT) from error
+    return from_json(content, where)
+
+
+def from_json(content: object, where: str) -> Record:
+    """A record from a JSON object; FormatError as `parse`."""
+    if not isinstance(content, Mapping) or content.get("record") not in KINDS:
+        raise FormatError(f'{where} is not a record: expected an object with "record" one of {", ".join(KINDS)}.', HINT)
+    if content.get("version") != VERSION:
         raise FormatError(
-            f"{where} has record version {record.get('version')!r}, and this icc reads version {VERSION}.",
+            f"{where} has record version {content.get('version')!r}, and this icc reads version {VERSION}.",
             "Update icc, or write the record again with this one.",
         )
-    for key, kind in (("checkpoint", str), ("weights_sha256", str), ("measures", dict)):
-        if not isinstance(record.get(key), kind):
-            raise FormatError(f"{where} lacks {key!r}, or it is not a {kind.__name__}.", hint)
-    for key in ("hparams", "metrics"):
-        if not isinstance(record.setdefault(key, {}), dict):
-            raise FormatError(f"{where} has a {key!r} that is not an object.", hint)
-    return record
+    try:
+        _SHAPE(content, "")
+    except Mismatch as error:
+        raise FormatError(f"{where}: {error}.", HINT) from error
+    fixed = {*HEAD, "record", "version", "measures", "about", "groups", "sites", "all_k", "notes", "content_key"}
+    rest = {key: value for key, value in content.items() if key not in fixed and key != "generated-by"}
+    settings = {key: value for key, value in rest.items() if isinstance(value, Scalar)}
+    sites, curves = content.get("sites"), content.get("all_k")
+    return Record(
+        content["record"],
+        content["checkpoint"],
+        content["weights_sha256"],
+        content["measures"],
+        model=content.get("model"),
+        data=content.get("data"),
+        epoch=content.get("epoch"),
+        hparams=content.get("hparams") or {},
+        metrics=content.get("metrics") or {},
+        settings=settings,
+        described={name: _undescribed(name, one) for name, one in (content.get("about") or {}).items()},
+        groups=content.get("groups"),
+        sites=None if sites is None else tuple(_site(site) for site in sites),
+        all_k=None if curves is None else {name: None if c is None else tuple(c) for name, c in curves.items()},
+        notes=tuple(content.get("notes") or ()),
+        content_key=content.get("content_key"),
+        generated_by=content.get("generated-by"),
+        extra={key: value for key, value in rest.items() if key not in settings},
+    )
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -52,19 +202,36 @@ def read(path: Path) -> Iterator[Record]:
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read {path} as records: {error}.") from error
     found = False
-    for number, line in enumerate(lines, 1):
+    for place, line in enumerate(lines, 1):
         if line.strip():
             found = True
-            yield parse(line, f"{path} line {number}")
+            yield parse(line, f"{path} line {place}")
     if not found:
         raise FormatError(f"{path} is empty: expected one record a line.", "Run `icc measure` again.")
+
+
+def _described(one: Described) -> dict[str, Any]:
+    about = {"with_accuracy": one.about.with_accuracy, "symbol": one.about.symbol, "settings": dict(one.settings)}
+    return about if one.about.version == 1 else {**about, "version": one.about.version}
+
+
+def _undescribed(name: str, content: Mapping[str, Any]) -> Described:
+    settings = dict(content.get("settings") or {})
+    sign = cast(Sign, content["with_accuracy"])
+    about = About(name, sign, content.get("symbol", ""), tuple(settings), content.get("version", 1))
+    return Described(about, settings)
+
+
+def _site(content: Mapping[str, Any]) -> SiteValues:
+    values = {key: value for key, value in content.items() if key not in SITE_FACTS}
+    return SiteValues(content["name"], content["neurons"], content["dead"], values)
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value

@@ -97,18 +97,18 @@ def _cache(path: Path) -> Facts:
 def _records(path: Path) -> Facts:
     found = list(records.read(path))
     rows = [
-        {"checkpoint": record["checkpoint"], "record": record["record"], **_options_of(record), **record["measures"]}
+        {"checkpoint": record.checkpoint, "record": record.kind, **_options_of(record), **record.measures}
         for record in found
     ]
     facts: Facts = {"file": str(path), "kind": "records", "count": len(found), "records": rows}
     if len(found) == 1:
-        facts |= {key: found[0].get(key) for key in (*records.HEAD, "notes")}
-        facts["sites"] = found[0].get("sites")
+        one = records.as_json(found[0])
+        facts |= {key: one.get(key) for key in (*records.HEAD, "notes", "sites")}
     return facts
 
 
 def _options_of(record: records.Record) -> Facts:
-    return {key: record[key] for key in ("convention", "k", "layer_k") if key in record}
+    return {key: record.settings[key] for key in ("convention", "k", "layer_k") if key in record.settings}
 
 
 def _checkpoint(

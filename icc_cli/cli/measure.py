@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from icc_cli import records
+from icc_cli import __version__, records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CACHE_SUFFIXES, Input, Outputs, each, expand, sharded
@@ -68,7 +68,7 @@ def measure(
 
     def done(measured: Measured) -> None:
         if measured.new:
-            notes.update(measured.record["notes"])
+            notes.update(measured.record.notes)
         else:
             report.note(f"{measured.path} is there already.")
         if measured.path:
@@ -127,8 +127,8 @@ def measure_cache(path: Path, settings: Any, threads: int, report: Reporter) -> 
             extra["sites"] = result.per_site
         if result.all_k is not None:
             extra["all_k"] = {name: None if curve is None else curve.tolist() for name, curve in result.all_k.items()}
-        return {
-            "record": "icc-measure",
+        content = {
+            "record": records.MEASURE,
             "version": records.VERSION,
             **head,
             "convention": settings.convention,
@@ -139,8 +139,10 @@ def measure_cache(path: Path, settings: Any, threads: int, report: Reporter) -> 
             "measures": result.measures,
             **extra,
             "notes": result.notes,
+            "generated-by": f"icc {__version__}",
             "content_key": _key(cache.content_key, settings),
         }
+        return records.from_json(content, str(path))
 
 
 def _key(cache_key: str, settings: Any) -> str:
@@ -161,9 +163,9 @@ def _stored(output: Path, cache: Path, settings: Any) -> records.Record | None:
         record = next(iter(records.read(output)))
     except FormatError:
         return None
-    return record if record.get("content_key") == _key(cache_key, settings) else None
+    return record if record.content_key == _key(cache_key, settings) else None
 
 
 def _row(record: records.Record) -> dict[str, Any]:
-    accuracies = {name: record["metrics"].get(name) for name in ("train_accuracy", "test_accuracy")}
-    return {"checkpoint": record["checkpoint"], **record["measures"], **accuracies}
+    accuracies = {name: record.metrics.get(name) for name in ("train_accuracy", "test_accuracy")}
+    return {"checkpoint": record.checkpoint, **record.measures, **accuracies}

@@ -254,7 +254,7 @@ def _prepared(
         names = dict(zip(models.hashes, table.names, strict=True)) if models.found else {}
         table, left_out = prepare(replace(table, names=tuple(names) or table.names), selection.target, least)
         told += [f"{models.name}: {line}" if len(sets) > 1 else line for line in left_out]
-        found = tuple(item for item in models.found if item[1]["weights_sha256"] in table.names)
+        found = tuple(item for item in models.found if item[1].weights_sha256 in table.names)
         shown = tuple(names.get(name, name) for name in table.names)
         kept.append(replace(models, found=found, table=replace(table, names=shown)))
     return kept, told
@@ -262,16 +262,21 @@ def _prepared(
 
 def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "tuple[list[RecordSet], int]":
     from icc_cli.plots.sets import record_sets
+    from icc_cli.records import MEASURE
 
     found, failures = located(inputs, report)
     if least is not None:
-        kept = [(where, one) for where, one in found if (one["metrics"].get("train_accuracy") or 0.0) >= least]
+        kept = [(where, one) for where, one in found if _number(one.metrics.get("train_accuracy")) >= least]
         report.note(f"{len(found) - len(kept)} of {len(found)} records are of models under {least:g}, and left out.")
         found = kept
-    sets = record_sets([item for item in found if item[1]["record"] == "icc-measure"])
+    sets = record_sets([item for item in found if item[1].kind == MEASURE])
     if not sets:
         raise UsageError("there is no measure record to plot.", "Give the records of `icc measure`.")
     return sets, failures
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _caches(items: Sequence[Input], stack: contextlib.ExitStack) -> "list[Cache]":

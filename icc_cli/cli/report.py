@@ -58,7 +58,7 @@ def report(
     found, failures = located(inputs, say)
     selection = Selection(target, measures=names_of(measures))
     early = along_training.before_the_last([record for _, record in found])
-    last = [(where, record) for where, record in found if record["weights_sha256"] not in early]
+    last = [(where, record) for where, record in found if record.weights_sha256 not in early]
     sets, told = prepared_sets(last, selection, min_train_accuracy, runs)
     curves, _ = prepared_sets(last, replace(selection, measures=k_curves.MEASURES), min_train_accuracy, runs)
     if early:
@@ -78,7 +78,7 @@ def report(
     parts.append(page.heading("What was run"))
     parts += [part for models in sets for part in _runs(models)]
     parts.append(page.heading("What was left out, and what to know"))
-    said = Counter(note for models in sets for record in models.records for note in record.get("notes") or ())
+    said = Counter(note for models in sets for record in models.records for note in record.notes)
     told += [f"{note} ({count} records)" for note, count in said.items()]
     if failures:
         told.append(f"{failures} inputs could not be read.")
@@ -179,9 +179,9 @@ def _runs(models: "ModelSet") -> list[str]:
     from icc_cli.plots import page
 
     first = models.records[0]
-    lines = [f"model: {_said(r.get('model') for r in models.records)}", f"data: {_plain(first.get('data'))}"]
+    lines = [f"model: {_said(r.model for r in models.records)}", f"data: {_plain(first.data)}"]
     for key in SETTINGS:
-        values = [record[key] for record in models.records if record.get(key) is not None]
+        values = [record.settings[key] for record in models.records if record.settings.get(key) is not None]
         if values:
             lines.append(f"{key}: {_said(values)}")
     for name, levels in models.table.hparams.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from icc_cli import records
+from icc_cli import __version__, records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, sharded
@@ -182,9 +182,8 @@ def _work(
         return path, record
     where = resolve_device(device)
     measured = _measure(checkpoint, spec, dataset, normalisation, settings, max_samples, where, batch_size, report)
-    record = {**{k: v for k, v in head.items() if k != "content_key"}, **measured}
-    record["content_key"] = head["content_key"]
-    for note in record["notes"]:
+    record = records.from_json({**head, **measured}, str(item.path))
+    for note in record.notes:
         report.note(f"{item.path}: {note}.")
     if path:
         write_atomically(path, records.dumps(record) + "\n")
@@ -198,12 +197,12 @@ def _head(
     normalisation: tuple[tuple[float, ...], tuple[float, ...]],
     settings: "Settings",
     max_samples: int | None,
-) -> records.Record:
+) -> dict[str, Any]:
     """The record before anything is measured, with the key of all that the numbers depend on."""
     from icc_cli.cache import content_key
 
-    head: records.Record = {
-        "record": "icc-sharpness",
+    head: dict[str, Any] = {
+        "record": records.SHARPNESS,
         "version": records.VERSION,
         "checkpoint": checkpoint.path.name,
         "weights_sha256": checkpoint.weights_sha256,
@@ -221,7 +220,8 @@ def _head(
         "ascent_steps": settings.ascent_steps,
         "seed": settings.seed,
     }
-    return {**head, "content_key": content_key(head=head, settings=asdict(settings), search=SEARCH)}
+    key = content_key(head=head, settings=asdict(settings), search=SEARCH)
+    return {**head, "generated-by": f"icc {__version__}", "content_key": key}
 
 
 def _measure(
@@ -234,7 +234,7 @@ def _measure(
     device: Any,
     batch_size: int,
     report: Reporter,
-) -> records.Record:
+) -> dict[str, Any]:
     """What the record of one checkpoint says besides its head."""
     from icc_cli.perturbation.sharpness import MEASURES, wanted
     from icc_cli.perturbation.sharpness import sharpness as compute
@@ -275,13 +275,14 @@ def _stored(path: Path, key: str) -> records.Record | None:
         record = next(iter(records.read(path)))
     except FormatError:
         return None
-    return record if record.get("content_key") == key else None
+    return record if record.content_key == key else None
 
 
 def _row(record: records.Record) -> dict[str, Any]:
-    cells: dict[str, Any] = {"checkpoint": record["checkpoint"]}
-    for name, value in record["measures"].items():
-        detail = record["details"].get(name)
+    cells: dict[str, Any] = {"checkpoint": record.checkpoint}
+    details: Any = record.extra["details"]
+    for name, value in record.measures.items():
+        detail = details.get(name)
         if detail is not None:
             cells |= {name: value, f"{name} s.e.": detail["standard_error"], f"{name} outcome": detail["outcome"]}
     return cells

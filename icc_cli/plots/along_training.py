@@ -1,13 +1,12 @@
 """Figure 6: the measures and the training accuracy along training, a line for each run."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from icc_cli.errors import UsageError
 from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels
-from icc_cli.records import Record
+from icc_cli.records import MEASURE, Record
 
 MEASURES = ("c1", "c2", "c3", "c4")
 ACCURACIES = ("train_accuracy", "test_accuracy")
@@ -18,19 +17,16 @@ def runs_of(records: Sequence[Record]) -> list[dict[int, Record]]:
     """The measure records of each run by epoch: those that agree on the data, the model and every hyperparameter."""
     runs: dict[str, dict[int, Record]] = {}
     for record in records:
-        if record["record"] == "icc-measure" and isinstance(record.get("epoch"), int):
-            identity = [record.get("data"), record.get("model"), record["hparams"]]
-            runs.setdefault(json.dumps(identity, sort_keys=True, default=str), {})[record["epoch"]] = record
+        if record.kind == MEASURE and record.epoch is not None:
+            identity = [record.data, record.model, record.hparams]
+            runs.setdefault(json.dumps(identity, sort_keys=True, default=str), {})[record.epoch] = record
     return list(runs.values())
 
 
 def before_the_last(records: Sequence[Record]) -> set[str]:
     """The weights' hashes of the checkpoints that a run left before its last epoch."""
     return {
-        record["weights_sha256"]
-        for epochs in runs_of(records)
-        for epoch, record in epochs.items()
-        if epoch < max(epochs)
+        record.weights_sha256 for epochs in runs_of(records) for epoch, record in epochs.items() if epoch < max(epochs)
     }
 
 
@@ -45,13 +41,13 @@ def rows(models: RecordSet) -> list[Row]:
             f"no run of {models.name or 'these models'} has records of two epochs or more.",
             "Train with --save-epochs 1,2,5, extract and measure what is saved, and give all the records.",
         )
-    names = _names([next(iter(epochs.values()))["hparams"] for epochs in runs])
+    names = _names([next(iter(epochs.values())).hparams for epochs in runs])
     found = []
     for name, epochs in zip(names, runs, strict=True):
-        final = epochs[max(epochs)]["metrics"].get("test_accuracy")
+        final = epochs[max(epochs)].metrics.get("test_accuracy")
         for epoch, record in sorted(epochs.items()):
-            metrics = {key: record["metrics"].get(key) for key in ACCURACIES}
-            for quantity, value in {**record["measures"], **metrics}.items():
+            metrics = {key: record.metrics.get(key) for key in ACCURACIES}
+            for quantity, value in {**record.measures, **metrics}.items():
                 if quantity in (*MEASURES, *ACCURACIES) and value is not None:
                     found.append(
                         {
@@ -66,7 +62,7 @@ def rows(models: RecordSet) -> list[Row]:
     return found
 
 
-def _names(hparams: list[dict[str, Any]]) -> list[str]:
+def _names(hparams: Sequence[Mapping[str, object]]) -> list[str]:
     """A name for each run, unique: the hyperparameters that differ."""
     keys = list(dict.fromkeys(key for each in hparams for key in each))
     varying = [key for key in keys if len({json.dumps(each.get(key), default=str) for each in hparams}) > 1]

@@ -28,7 +28,7 @@ def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
     found: list[Row] = []
     for name in ("c1", "c3"):
         ks = sorted(int(column.split("=")[1]) for column in table.columns if column.startswith(f"{name}@k="))
-        if not any((record.get("all_k") or {}).get(name) for record in models.records):
+        if not any((record.all_k or {}).get(name) for record in models.records):
             continue
         ks = sorted({ks[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
         values = np.stack([table.column(f"{name}@k={k}") for k in ks], axis=1)
@@ -59,8 +59,8 @@ def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
 def subclasses_per_class(models: ModelSet) -> float | None:
     """How many subclasses a class has, on average; None when no record says."""
     for record in models.records:
-        groups = record.get("groups")
-        if isinstance(groups, dict) and groups.get("subclasses") and groups.get("classes"):
+        groups = record.groups
+        if groups and groups.get("subclasses") and groups.get("classes"):
             return float(groups["subclasses"] / groups["classes"])
     return None
 

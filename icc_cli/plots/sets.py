@@ -23,7 +23,7 @@ class RecordSet:
     @property
     def hashes(self) -> tuple[str, ...]:
         """The weights' hashes of the checkpoints, each once, in order of appearance: the rows of their table."""
-        return tuple(dict.fromkeys(record["weights_sha256"] for _, record in self.found))
+        return tuple(dict.fromkeys(record.weights_sha256 for _, record in self.found))
 
     @property
     def records(self) -> list[Record]:
@@ -61,13 +61,13 @@ def model_sets(found: Sequence[Located], sweep: bool = False) -> tuple[list[Mode
 
 def network(record: Record) -> str:
     """The architecture's short name: `wrn`, `resnet18` of `torchvision:resnet18`; empty when it is not said."""
-    model = record.get("model")
+    model = record.model
     spec = model.get("spec", "") if isinstance(model, dict) else model or ""
     return str(spec).rsplit(":", 1)[-1]
 
 
 def _data(record: Record) -> dict[str, Any]:
-    data = record.get("data")
+    data = record.data
     return data if isinstance(data, dict) else {"spec": data}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from icc_cli.errors import UsageError
 from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels
+from icc_cli.records import SiteValues
 
 MEASURES = ("c1", "c2", "c3", "c4")
 
@@ -18,12 +19,12 @@ def rows(models: RecordSet) -> list[Row]:
 
     UsageError when no record was measured per site.
     """
-    depths: dict[int, list[list[Row]]] = {}
+    depths: dict[int, list[tuple[SiteValues, ...]]] = {}
     seen = set()
     for record in models.records:
-        if record.get("sites") and record["weights_sha256"] not in seen:
-            seen.add(record["weights_sha256"])
-            depths.setdefault(len(record["sites"]), []).append(record["sites"])
+        if record.sites and record.weights_sha256 not in seen:
+            seen.add(record.weights_sha256)
+            depths.setdefault(len(record.sites), []).append(record.sites)
     if not depths:
         raise UsageError(
             f"no record of {models.name or 'these models'} holds the sites.",
@@ -33,7 +34,8 @@ def rows(models: RecordSet) -> list[Row]:
     for depth, networks in sorted(depths.items()):
         for measure in MEASURES:
             for place in range(depth):
-                values = [sites[place][measure] for sites in networks if sites[place][measure] is not None]
+                found_values = [sites[place].measures.get(measure) for sites in networks]
+                values = [value for value in found_values if value is not None]
                 if not values:
                     continue
                 found.append(
@@ -42,7 +44,7 @@ def rows(models: RecordSet) -> list[Row]:
                         "depth": depth,
                         "measure": measure,
                         "site": place + 1,
-                        "name": networks[0][place]["name"],
+                        "name": networks[0][place].name,
                         "models": len(values),
                         "mean": float(np.mean(values)),
                         "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,

@@ -43,7 +43,9 @@ def test_checkpoints_page(tmp_path):
         assert sum(group["preactivations"].shape[1] for group in cache["sites"].values()) == 16 + 96 + 192 + 384
         chosen = [group.attrs["name"] for _, group in sorted(some["sites"].items())]
         assert chosen == [name for name in names if name.startswith("blocks.") and not name.startswith("blocks.0.")]
-    (record,) = (records.parse(line, "stdout") for line in said[2][0].splitlines() if '"icc-measure"' in line)
+    (record,) = (
+        records.as_json(records.parse(line, "stdout")) for line in said[2][0].splitlines() if '"icc-measure"' in line
+    )
     assert record["hparams"] == {"lr": 0.05, "batch_size": 40, "arch": "resnet20"}
     assert record["epoch"] == 15
     assert record["model"]["args"] == {"num_classes": 3}
@@ -54,7 +56,9 @@ def test_checkpoints_page(tmp_path):
 
 def test_data_page(tmp_path):
     said = run_page("data.md", tmp_path)
-    (record,) = (records.parse(line, "stdout") for line in said[-1][0].splitlines() if '"icc-measure"' in line)
+    (record,) = (
+        records.as_json(records.parse(line, "stdout")) for line in said[-1][0].splitlines() if '"icc-measure"' in line
+    )
     assert record["data"]["hierarchy"]["9"] == "round"
     assert record["measures"]["c1"] is not None
 

@@ -43,7 +43,7 @@ def value_of(text):
 
 
 def read(folder):
-    return [record for path in sorted(folder.iterdir()) for record in records.read(path)]
+    return [record for path in sorted(folder.iterdir()) for record in map(records.as_json, records.read(path))]
 
 
 @pytest.mark.parametrize("suffix", BEGINNINGS)

@@ -51,7 +51,7 @@ def test_the_page_holds_the_ranking_and_every_model(family, page):
         psi = re.search(r'"Psi": ([-\d.e]+)', line).group(1)
         assert rounded(float(psi)) in found.text
     for path in (family / "results").iterdir():
-        (record,) = records.read(path)
+        (record,) = map(records.as_json, records.read(path))
         for name in ("c1", "c2", "c3", "c4"):
             value, accuracy = record["measures"][name], record["metrics"]["test_accuracy"]
             start = f"{record['checkpoint']}: {name} {value:.4g}, test_accuracy {accuracy:.4g}"

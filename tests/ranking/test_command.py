@@ -220,7 +220,7 @@ USE = ("--hparams", "lr", "--target", "acc", "--measures", "m")
         ("", USE, 2, "no input"),
         ("{", (), 4, "not JSON"),
         ("[1]\n", (), 2, "no file"),
-        (json.dumps({"record": "other"}), (), 4, "no record"),
+        (json.dumps({"record": "other"}), (), 4, "not a record"),
         (json.dumps(record(0, {"lr": 1}, {"c3": 1}, version=9)), (), 4, "version 9"),
         (json.dumps(record(0, {"lr": 1}, {"c3": "high"})), (), 4, "expected a number"),
         (json.dumps(record(0, {"lr": 1}, {"c3": 1})), (), 4, "one model"),

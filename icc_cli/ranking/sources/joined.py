@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from icc_cli import catalog
 from icc_cli.catalog import VARIANT
 from icc_cli.errors import FormatError
 from icc_cli.ranking.table import ModelTable, canonical, number
-from icc_cli.records import Record
+from icc_cli.records import MEASURE, Record
 
 SAME = 1e-6
 
@@ -22,8 +21,8 @@ class _Model:
     """What the records of one checkpoint say."""
 
     def __init__(self, record: Record, where: str) -> None:
-        self.name, self.where = record["checkpoint"], where
-        self.kind = record["record"]
+        self.name, self.where = record.checkpoint, where
+        self.kind = record.kind
         self.hparams: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
         self.cells: dict[Cell, float] = {}
@@ -42,12 +41,12 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
     models: dict[str, _Model] = {}
     told: dict[str, None] = {}
     for where, record in items:
-        model = models.setdefault(record["weights_sha256"], _Model(record, where))
+        model = models.setdefault(record.weights_sha256, _Model(record, where))
         _merge_hparams(model, record, where)
         _merge_metrics(model, record, where, told)
         for cell, value in _cells(record, sweep, where):
             _merge_cell(model, cell, value, where)
-        model.swept.update(name for name, curve in (record.get("all_k") or {}).items() if sweep and curve)
+        model.swept.update(name for name, curve in (record.all_k or {}).items() if sweep and curve)
     rows = list(models.values())
     columns = _columns(rows, sweep)
     metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
@@ -68,12 +67,11 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
 
 
 def _cells(record: Record, sweep: bool, where: str) -> Iterable[tuple[Cell, float]]:
-    for name, value in record["measures"].items():
-        about = catalog.find(name)
-        settings = about.settings if about else ()
-        variant = tuple((key, record[key]) for key in settings if isinstance(record.get(key), str | int | float))
+    for name, value in record.measures.items():
+        chosen = record.settings_of(name)
+        variant = tuple((key, value) for key, value in chosen.items() if isinstance(value, str | int | float))
         yield (name, variant), number(value, f"the measure {name} in {where}")
-    for name, curve in (record.get("all_k") or {}).items() if sweep else ():
+    for name, curve in (record.all_k or {}).items() if sweep else ():
         for k, value in enumerate(curve or (), 1):
             yield (name, (("k", k),)), number(value, f"{name} at k = {k} in {where}")
 
@@ -92,7 +90,7 @@ def _merge_cell(model: _Model, cell: Cell, value: float, where: str) -> None:
 
 
 def _merge_hparams(model: _Model, record: Record, where: str) -> None:
-    for name, value in record["hparams"].items():
+    for name, value in record.hparams.items():
         known = model.hparams.setdefault(name, value)
         same = type(known) is type(value) and known == value
         if not same and canonical(known) != canonical(value):
@@ -103,17 +101,17 @@ def _merge_hparams(model: _Model, record: Record, where: str) -> None:
 
 
 def _merge_metrics(model: _Model, record: Record, where: str, told: dict[str, None]) -> None:
-    for name, raw in record["metrics"].items():
+    for name, raw in record.metrics.items():
         value = number(raw, f"the metric {name} in {where}")
         known = model.metrics.get(name, math.nan)
         if math.isnan(known):
             model.metrics[name] = value
         elif not (math.isnan(value) or math.isclose(known, value, rel_tol=SAME)):
-            if record["record"] == "icc-measure" and model.kind != "icc-measure":
+            if record.kind == MEASURE and model.kind != MEASURE:
                 model.metrics[name], known, value = value, value, known
             told[f"{name} of {model.name} differs between its records: {known!r} is taken, {value!r} is not."] = None
-    if record["record"] == "icc-measure":
-        model.kind = record["record"]
+    if record.kind == MEASURE:
+        model.kind = record.kind
 
 
 def _columns(rows: list[_Model], sweep: bool) -> dict[Cell, int]:

@@ -24,7 +24,8 @@ from icc_cli.checkpoints import load_into, read
 from icc_cli.data import DataSource, load
 from icc_cli.models.spec import ModelSpec, build
 from icc_cli.perturbation.estimate import Estimate, Settings
-from icc_cli.perturbation.sharpness import sharpness
+from icc_cli.perturbation.samples import chosen, of_split
+from icc_cli.perturbation.sharpness import sharpness_on
 
 METHODS = ("reference", "sequential")
 PRECISE, PRECISE_SEEDS = 0.008, 4
@@ -39,18 +40,12 @@ def estimates(
     data = load(DataSource(known["spec"], per_class=known["per_class"], image_size=known.get("image_size")))
     network = build(ModelSpec(checkpoint.model["spec"], checkpoint.model["args"]))
     load_into(network, checkpoint, "")
+    normalisation = tuple(known["mean"]), tuple(known["std"])
+    samples = of_split(data.train, normalisation, torch.device("cpu"), chosen(len(data.train), None, 0))
     found: dict[str, list[Estimate]] = {}
     start = time.perf_counter()
     for seed in range(seeds):
-        result = sharpness(
-            network,
-            data.train,
-            tuple(known["mean"]),
-            tuple(known["std"]),
-            torch.device("cpu"),
-            settings,
-            f"{seed_name}{seed}",
-        )
+        result = sharpness_on(network, samples, settings, f"{seed_name}{seed}")
         for name, estimate in result.estimates.items():
             found.setdefault(name, []).append(estimate)
     return found, time.perf_counter() - start

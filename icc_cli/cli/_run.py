@@ -196,9 +196,9 @@ def each(
     if jobs == 1:
         outcomes = _one_by_one(inputs, work, debug)
     else:
-        from icc_cli.cluster import pool  # which imports multiprocessing
+        from icc_cli import pool  # which imports multiprocessing
 
-        outcomes = pool.in_processes(inputs, partial(_existing, work), jobs, stopping)
+        outcomes = _named(pool.in_processes(inputs, partial(_in_worker, work), jobs, stopping=stopping))
     for _, outcome in outcomes:
         total += 1
         if isinstance(outcome, OutputError):
@@ -231,6 +231,20 @@ def _one_by_one(
             if debug:
                 traceback.print_exc()
             outcome = error
+        yield item, outcome
+
+
+def _in_worker(work: Callable[[Input], Result], item: Input, tell: object) -> Result:
+    return _existing(work, item)
+
+
+def _named(outcomes: Iterator[tuple[Input, Result | IccError]]) -> Iterator[tuple[Input, Result | IccError]]:
+    """The same, with the input's name where its process ended before it could say anything."""
+    from icc_cli.pool import ProcessEnded
+
+    for item, outcome in outcomes:
+        if isinstance(outcome, ProcessEnded):
+            outcome = IccError(f"{item.path} failed: {outcome.message}", outcome.hint)
         yield item, outcome
 
 

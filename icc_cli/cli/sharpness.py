@@ -236,25 +236,17 @@ def _measure(
     report: Reporter,
 ) -> dict[str, Any]:
     """What the record of one checkpoint says besides its head."""
-    from icc_cli.perturbation.sharpness import MEASURES, wanted
-    from icc_cli.perturbation.sharpness import sharpness as compute
+    from icc_cli.perturbation import samples
+    from icc_cli.perturbation.sharpness import MEASURES, sharpness_on, wanted
 
     _, module = network(checkpoint, spec)
     # The name and the data play no part in the seed: the same weights give the same numbers in any run.
     seed = f"{settings.seed}/{checkpoint.weights_sha256}"
     with report.progress(checkpoint.path.name, len(wanted(settings))) as advance:
         try:
-            result = compute(
-                module,
-                dataset.train,
-                *normalisation,
-                device,
-                settings,
-                seed,
-                batch_size=batch_size,
-                max_samples=max_samples,
-                progress=advance,
-            )
+            rows = samples.chosen(len(dataset.train), max_samples, settings.seed)
+            split = samples.of_split(dataset.train, normalisation, device, rows)
+            result = sharpness_on(module, split, settings, seed, batch_size, advance)
         except CheckpointError as error:
             raise CheckpointError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
     details = {name: {**asdict(estimate), "bn": result.bn[name]} for name, estimate in result.estimates.items()}

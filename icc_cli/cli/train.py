@@ -10,7 +10,7 @@ from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.cli._subject import DataRequest
-from icc_cli.errors import UsageError
+from icc_cli.errors import IccError, UsageError
 
 if TYPE_CHECKING:
     from icc_cli.data import Dataset
@@ -45,7 +45,7 @@ def train(
         str, typer.Option(metavar="1,2,5", help="Save these epochs (0: untrained) too, in OUTPUT-epochs.")
     ] = "",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Networks at once. Default: one for each core of ours; 4 a GPU.")
+        int | None, typer.Option(min=1, help="Networks at once. Default: one for each available core; 4 a GPU.")
     ] = None,
     device: options.Device = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 (mixed); auto takes bfloat16 on a GPU.")] = "auto",
@@ -154,14 +154,14 @@ def _train(
                 advance(amount, f"{task.name} epoch {epoch}/{task.recipe.epochs}, loss {loss:.3g}")
                 done[task.name] = epoch
 
-            for outcome in run_all(left, dataset, device, min(jobs, len(left)), on_epoch):
-                advance(_cost(outcome.task) * (1 - done.get(outcome.task.name, 0) / outcome.task.recipe.epochs))
-                if outcome.error is not None:
-                    report.error(outcome.error)
+            for task, outcome in run_all(left, dataset, device, jobs, on_epoch):
+                advance(_cost(task) * (1 - done.get(task.name, 0) / task.recipe.epochs))
+                if isinstance(outcome, IccError):
+                    report.error(outcome)
                     failures += 1
-                elif outcome.result is not None:
-                    results[outcome.task.name] = outcome.result
-                    _tell(outcome.task, outcome.result, f"{len(results)}/{len(work)}", report)
+                else:
+                    results[task.name] = outcome
+                    _tell(task, outcome, f"{len(results)}/{len(work)}", report)
         if failures:
             report.warn(f"{failures} of {len(work)} networks were not trained; the others are done.")
     if not report.quiet:

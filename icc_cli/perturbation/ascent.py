@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from icc_cli.perturbation.draws import generator, scale
-from icc_cli.perturbation.subject import Subject, right
+from icc_cli.perturbation.weight_space import WeightSpace, right
 
 UPPER = 0.25
 EPOCHS = 5
@@ -54,12 +54,12 @@ class Ascents:
     upper = UPPER
     block = 1
 
-    def __init__(self, subject: Subject, seed: str, steps: int = STEPS, thorough: bool = False) -> None:
-        self._subject = subject
+    def __init__(self, space: WeightSpace, seed: str, steps: int = STEPS, thorough: bool = False) -> None:
+        self._space = space
         self._seed = seed
         self._steps = steps
         self._thorough = thorough
-        self.images = len(subject) if thorough else min(TEST_IMAGES, len(subject))
+        self.images = len(space) if thorough else min(TEST_IMAGES, len(space))
         self.passes = 0
 
     def accuracies(self, magnitude: float, draws: Sequence[int], target: float) -> NDArray[np.float64]:
@@ -72,25 +72,25 @@ class Ascents:
         return np.array([self._ascend(magnitude, draw, target, steps) for draw in draws])
 
     def _ascend(self, magnitude: float, draw: int, target: float, steps: int) -> float:
-        subject = self._subject
-        random = generator(self._seed, draw, subject.labels.device)
-        images = torch.randperm(len(subject), generator=random, device=random.device)[: self.images]
-        batches = _batches(len(subject), random)
-        names = list(subject.weights)
-        radii = [magnitude * scale(weight) for weight in subject.weights.values()]
-        lower = [weight - radius for weight, radius in zip(subject.weights.values(), radii, strict=True)]
-        upper = [weight + radius for weight, radius in zip(subject.weights.values(), radii, strict=True)]
-        current = [weight.clone().requires_grad_() for weight in subject.weights.values()]
+        space = self._space
+        random = generator(self._seed, draw, space.labels.device)
+        images = torch.randperm(len(space), generator=random, device=random.device)[: self.images]
+        batches = _batches(len(space), random)
+        names = list(space.weights)
+        radii = [magnitude * scale(weight) for weight in space.weights.values()]
+        lower = [weight - radius for weight, radius in zip(space.weights.values(), radii, strict=True)]
+        upper = [weight + radius for weight, radius in zip(space.weights.values(), radii, strict=True)]
+        current = [weight.clone().requires_grad_() for weight in space.weights.values()]
         seen: list[tuple[Tensor, int]] = []
         accuracy, watched, end = math.nan, math.inf, steps
         settled = False
         for step in range(steps):
             slow = step * EPOCHS >= DECAY_EPOCH * self._steps or settled
             rows = next(batches)
-            logits = subject.logits(dict(zip(names, current, strict=True)), subject.inputs(rows))
-            gradients = torch.autograd.grad(F.cross_entropy(logits, subject.labels[rows]), current)
+            logits = space.logits(dict(zip(names, current, strict=True)), space.samples.inputs(rows))
+            gradients = torch.autograd.grad(F.cross_entropy(logits, space.labels[rows]), current)
             self.passes += GRADIENT_PASSES * len(rows)
-            seen.append((right(logits.detach(), subject.labels[rows]).sum(), len(rows)))
+            seen.append((right(logits.detach(), space.labels[rows]).sum(), len(rows)))
             with torch.no_grad():
                 for weight, gradient, low, high in zip(current, gradients, lower, upper, strict=True):
                     weight.add_(gradient, alpha=LEARNING_RATE * (DECAY if slow else 1.0)).clamp_(low, high)
@@ -118,7 +118,7 @@ class Ascents:
     def _accuracy(self, names: Sequence[str], weights: Sequence[Tensor], rows: Tensor) -> float:
         self.passes += len(rows)
         found = {name: weight.detach() for name, weight in zip(names, weights, strict=True)}
-        return self._subject.correct(found, rows) / len(rows)
+        return self._space.correct(found, rows) / len(rows)
 
 
 def _batches(count: int, random: torch.Generator) -> Iterator[Tensor]:

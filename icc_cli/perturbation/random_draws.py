@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from icc_cli.perturbation.draws import generator, scale
-from icc_cli.perturbation.subject import Subject, right
+from icc_cli.perturbation.weight_space import WeightSpace, right
 
 UPPER = 2.0
 IMAGES = 32
@@ -27,18 +27,18 @@ class RandomDraws:
 
     upper = UPPER
 
-    def __init__(self, subject: Subject, seed: str, images: int | None = None) -> None:
-        self._subject = subject
+    def __init__(self, space: WeightSpace, seed: str, images: int | None = None) -> None:
+        self._space = space
         self._seed = seed
-        batch = subject.statistics_batch if subject.batch_statistics else IMAGES
-        self.images = min(batch if images is None else images, len(subject))
+        batch = space.statistics_batch if space.batch_statistics else IMAGES
+        self.images = min(batch if images is None else images, len(space))
         # Draws of many images are dear, and fewer of them say as much.
         self.block = BLOCK // 2 if self.images > IMAGES else BLOCK
         self.passes = 0
-        elements = sum(weight.numel() for weight in subject.weights.values())
-        whole = self.images <= (subject.statistics_batch if subject.batch_statistics else subject.batch_size)
-        self._at_once = max(1, min(BLOCK, subject.batch_size // self.images, ELEMENTS // elements)) if whole else 1
-        self._scales = {name: scale(weight) for name, weight in subject.weights.items()}
+        elements = sum(weight.numel() for weight in space.weights.values())
+        whole = self.images <= (space.statistics_batch if space.batch_statistics else space.batch_size)
+        self._at_once = max(1, min(BLOCK, space.batch_size // self.images, ELEMENTS // elements)) if whole else 1
+        self._scales = {name: scale(weight) for name, weight in space.weights.items()}
 
     def accuracies(self, magnitude: float, draws: Sequence[int], target: float = 0.0) -> NDArray[np.float64]:
         """Accuracies (draws,) at `magnitude`."""
@@ -56,27 +56,27 @@ class RandomDraws:
             counts = self._mapped(drawn)
             if counts is not None:
                 return [count / self.images for count in counts]
-        return [self._subject.correct(weights, rows) / self.images for weights, rows in drawn]
+        return [self._space.correct(weights, rows) / self.images for weights, rows in drawn]
 
     def _draw(self, magnitude: float, draw: int) -> tuple[dict[str, Tensor], Tensor]:
-        subject = self._subject
-        random = generator(self._seed, draw, subject.labels.device)
-        rows = torch.randperm(len(subject), generator=random, device=subject.labels.device)[: self.images]
+        space = self._space
+        random = generator(self._seed, draw, space.labels.device)
+        rows = torch.randperm(len(space), generator=random, device=space.labels.device)[: self.images]
         weights = {}
-        for name, weight in subject.weights.items():
+        for name, weight in space.weights.items():
             noise = torch.randn(weight.shape, generator=random, device=weight.device)
             weights[name] = noise.mul_(self._scales[name]).mul_(magnitude).add_(weight)
         return weights, rows
 
     def _mapped(self, drawn: list[tuple[dict[str, Tensor], Tensor]]) -> list[int] | None:
         """Right answers of each draw, all in one pass; None where the network cannot be run so."""
-        subject = self._subject
-        stacked = {name: torch.stack([weights[name] for weights, _ in drawn]) for name in subject.weights}
+        space = self._space
+        stacked = {name: torch.stack([weights[name] for weights, _ in drawn]) for name in space.weights}
         rows = torch.stack([rows for _, rows in drawn])
-        inputs = torch.stack([subject.inputs(row) for row in rows])
+        inputs = torch.stack([space.samples.inputs(row) for row in rows])
         try:
             with torch.no_grad():
-                logits = torch.func.vmap(subject.logits)(stacked, inputs)
+                logits = torch.func.vmap(space.logits)(stacked, inputs)
         except torch.OutOfMemoryError:
             self._at_once = max(1, self._at_once // 2)
             return None
@@ -84,5 +84,5 @@ class RandomDraws:
             # Networks that decide by their values, or use what vmap does not know, are run one draw at a time.
             self._at_once = 1
             return None
-        counts: list[int] = right(logits, subject.labels[rows]).sum(-1).tolist()
+        counts: list[int] = right(logits, space.labels[rows]).sum(-1).tolist()
         return counts

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from icc_cli.data import Split
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.extract import exact_float32, forward
-from icc_cli.perturbation import reference, sequential
+from icc_cli.perturbation import alpha, reference, sigma
 from icc_cli.perturbation.ascent import Ascents
 from icc_cli.perturbation.estimate import CONVERGED, UNDEFINED, Estimate, Settings
 from icc_cli.perturbation.random_draws import RandomDraws
-from icc_cli.perturbation.subject import Subject, make_subject
+from icc_cli.perturbation.samples import Samples
+from icc_cli.perturbation.weight_space import WeightSpace, weight_space
 
 MEASURES = {
     "inv_sigma": ("random", False),
@@ -23,6 +23,8 @@ MEASURES = {
 }
 """Each measure's mode, and whether it perturbs kernels alone (by default with batch norm on batch statistics)."""
 REFERENCE_DRAWS = 10
+BATCH = 512
+"""Samples of one forward pass, at the most."""
 
 
 @dataclass(frozen=True)
@@ -35,45 +37,31 @@ class Sharpness:
     notes: list[str] = field(default_factory=list)
 
 
-def sharpness(
+def sharpness_on(
     network: nn.Module,
-    split: Split,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    device: torch.device,
+    samples: Samples,
     settings: Settings,
     seed: str,
-    *,
-    batch_size: int = 512,
-    max_samples: int | None = None,
+    batch_size: int = BATCH,
     progress: Callable[[int], None] = lambda measures: None,
 ) -> Sharpness:
-    """The measures that `settings` ask for, of `network` on the images of `split`.
+    """The measures that `settings` ask for, of `network` on `samples`.
 
     `seed` stands for the user's seed and the weights: the same one gives the same numbers, on one kind of device.
-    CheckpointError when the network does not take the images or has too few outputs for the labels.
+    CheckpointError when the network does not take the samples or has too few outputs for the labels.
     """
     result = Sharpness()
     for name in wanted(settings):
         mode, kernels = MEASURES[name]
         bn = settings.bn or ("batch" if kernels else "eval")
-        subject = make_subject(
-            network,
-            split,
-            mean,
-            std,
-            device,
-            kernels_only=kernels,
-            batch_statistics=bn == "batch",
-            batch_size=batch_size,
-            max_samples=max_samples,
-            seed=settings.seed,
+        space = weight_space(
+            network, samples, kernels_only=kernels, batch_statistics=bn == "batch", batch_size=batch_size
         )
         with exact_float32():
             if bn not in result.clean:
-                _check(subject)
-                result.clean[bn] = subject.accuracy()
-            estimate = _estimate(subject, mode, settings, f"{seed}/{name}", result.clean[bn])
+                _check(space)
+                result.clean[bn] = space.accuracy()
+            estimate = _estimate(space, mode, settings, f"{seed}/{name}", result.clean[bn])
         result.estimates[name], result.bn[name] = estimate, bn
         if estimate.outcome != CONVERGED:
             result.notes.append(_note(name, estimate, result.clean[bn], settings))
@@ -90,22 +78,23 @@ def wanted(settings: Settings) -> list[str]:
     ]
 
 
-def _estimate(subject: Subject, mode: str, settings: Settings, seed: str, clean: float) -> Estimate:
+def _estimate(space: WeightSpace, mode: str, settings: Settings, seed: str, clean: float) -> Estimate:
     target = settings.target.of(clean)
-    if not subject.weights or target <= 0 or clean <= target:
+    if not space.weights or target <= 0 or clean <= target:
         return Estimate(UNDEFINED, None, None, clean, 0, 0)
     if settings.method == "reference":
         if mode == "random":
-            return reference.bisect(RandomDraws(subject, seed, subject.share), target, REFERENCE_DRAWS)
-        return reference.bisect(Ascents(subject, seed, settings.ascent_steps, thorough=True), target, 1)
+            return reference.bisect(RandomDraws(space, seed, space.share), target, REFERENCE_DRAWS)
+        return reference.bisect(Ascents(space, seed, settings.ascent_steps, thorough=True), target, 1)
     if mode == "random":
-        return sequential.search(RandomDraws(subject, seed), target, settings.tolerance)
-    return sequential.search_worst(Ascents(subject, seed, settings.ascent_steps), target)
+        return sigma.search(RandomDraws(space, seed), target, settings.tolerance)
+    return alpha.search(Ascents(space, seed, settings.ascent_steps), target)
 
 
-def _check(subject: Subject) -> None:
-    outputs = forward(subject.network, subject.inputs(torch.arange(min(2, len(subject)), device=subject.labels.device)))
-    largest = int(subject.labels.max())
+def _check(space: WeightSpace) -> None:
+    rows = torch.arange(min(2, len(space)), device=space.labels.device)
+    outputs = forward(space.network, space.samples.inputs(rows))
+    largest = int(space.labels.max())
     if outputs.shape[1] <= largest:
         raise CheckpointError(
             f"the model has {outputs.shape[1]} outputs, and the data's labels go up to {largest}.",

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -260,9 +259,3 @@ def forget(task: Task) -> None:
     """Remove what earlier runs left of `task`."""
     for path in (task.path, task.divergence, task.unfinished):
         path.unlink(missing_ok=True)
-
-
-def set_threads(threads: int) -> None:
-    """Limit torch to `threads` in this process."""
-    torch.set_num_threads(max(1, threads))
-    os.environ["OMP_NUM_THREADS"] = str(max(1, threads))

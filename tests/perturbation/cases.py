@@ -7,6 +7,7 @@ from scipy.stats import norm
 from torch import nn
 
 from icc_cli.data import Split
+from icc_cli.perturbation.samples import of_split
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.5,), (0.5,)
@@ -27,6 +28,11 @@ def linear(images=400, pixels=16, one_class=False, seed=0):
 
 def flat(pictures):
     return (pictures.reshape(len(pictures), -1) / 255 - MEAN[0]) / STD[0]
+
+
+def samples(split, mean=MEAN, std=STD):
+    """All of `split` as the perturbations take it."""
+    return of_split(split, (mean, std), CPU, np.arange(len(split)))
 
 
 def margins(network, split):

@@ -8,13 +8,13 @@ from torch import nn
 from icc_cli.perturbation.ascent import Ascents
 from icc_cli.perturbation.estimate import Settings, Target
 from icc_cli.perturbation.random_draws import RandomDraws
-from icc_cli.perturbation.sharpness import sharpness
-from icc_cli.perturbation.subject import make_subject
+from icc_cli.perturbation.sharpness import sharpness_on
+from icc_cli.perturbation.weight_space import weight_space
 from tests.perturbation import cases
 
 
 def measured(network, split, settings, seed="0", name=None):
-    found = sharpness(network, split, cases.MEAN, cases.STD, cases.CPU, settings, seed).estimates
+    found = sharpness_on(network, cases.samples(split), settings, seed).estimates
     return found[name] if name else found
 
 
@@ -50,14 +50,12 @@ def test_ascent_finds_the_worst_corner(method):
     estimate = measured(network, split, Settings(method=method, modes=("worst",), ascent_steps=60), name="inv_alpha")
     assert estimate.outcome == "converged"
     assert estimate.inverse == pytest.approx(truth, rel=0.03)
-    subject = make_subject(
-        network, split, cases.MEAN, cases.STD, cases.CPU, kernels_only=False, batch_statistics=False, batch_size=99
-    )
-    weights = subject.weights["1.weight"].double().numpy()
+    space = weight_space(network, cases.samples(split), kernels_only=False, batch_statistics=False, batch_size=99)
+    weights = space.weights["1.weight"].double().numpy()
     sizes = np.abs(weights) + 1e-3
     corner = weights + 0.1 * sizes * np.array([[-1.0], [1.0]])
     exact = ((cases.flat(split.images) @ corner.T).argmax(1) == 0).mean()
-    assert Ascents(subject, "0", 60).accuracies(0.1, [0], 0.0)[0] == pytest.approx(exact, abs=0.003)
+    assert Ascents(space, "0", 60).accuracies(0.1, [0], 0.0)[0] == pytest.approx(exact, abs=0.003)
 
 
 def test_the_interval_of_95_per_cent_holds_the_truth_so_often():
@@ -89,12 +87,10 @@ def test_bounds_and_undefined():
 def test_common_random_numbers():
     """One draw is one direction at every magnitude: its accuracy falls with it, however the draws are grouped."""
     network, split = cases.linear()
-    subject = make_subject(
-        network, split, cases.MEAN, cases.STD, cases.CPU, kernels_only=False, batch_statistics=False, batch_size=512
-    )
-    draws = RandomDraws(subject, "s")
+    space = weight_space(network, cases.samples(split), kernels_only=False, batch_statistics=False, batch_size=512)
+    draws = RandomDraws(space, "s")
     table = np.array([draws.accuracies(m, range(8)) for m in np.linspace(0.01, 2, 12)])
     assert (np.diff(table, axis=0) <= 1e-9).all()
-    alone = [RandomDraws(subject, "s").accuracies(0.5, [i])[0] for i in range(8)]
-    assert np.array_equal(RandomDraws(subject, "s").accuracies(0.5, range(8)), alone)
-    assert not np.array_equal(RandomDraws(subject, "t").accuracies(0.5, range(8)), alone)
+    alone = [RandomDraws(space, "s").accuracies(0.5, [i])[0] for i in range(8)]
+    assert np.array_equal(RandomDraws(space, "s").accuracies(0.5, range(8)), alone)
+    assert not np.array_equal(RandomDraws(space, "t").accuracies(0.5, range(8)), alone)

@@ -12,8 +12,9 @@ from icc_cli.data import Split
 from icc_cli.errors import CheckpointError
 from icc_cli.perturbation.estimate import Settings, Target
 from icc_cli.perturbation.random_draws import RandomDraws
-from icc_cli.perturbation.sharpness import sharpness
-from icc_cli.perturbation.subject import make_subject
+from icc_cli.perturbation.samples import chosen, of_split
+from icc_cli.perturbation.sharpness import sharpness_on
+from icc_cli.perturbation.weight_space import weight_space
 
 CPU = torch.device("cpu")
 EASY = Target("drop", 0.1)
@@ -66,9 +67,13 @@ def fitted(kind, split):
     return network
 
 
-def run(network, split, settings=None, **options):
+def samples(split, at_most=None):
+    return of_split(split, ((0.0,), (1.0,)), CPU, chosen(len(split), at_most, 0))
+
+
+def run(network, split, settings=None, max_samples=None, **options):
     settings = settings or Settings(EASY, tolerance=0.2, ascent_steps=10)
-    return sharpness(network, split, (0.0,), (1.0,), CPU, settings, "s", **options)
+    return sharpness_on(network, samples(split, max_samples), settings, "s", **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -89,11 +94,11 @@ def test_the_two_modes_of_batch_norm_differ_only_with_batch_norm(split):
     modes = [Settings(EASY, modes=("random",), bn=bn, tolerance=0.2) for bn in ("eval", "batch")]
     for kind, differs in (("norm", True), ("plain", False)):
         network = fitted(kind, split)
-        subjects = [
-            make_subject(network, split, (0.0,), (1.0,), CPU, kernels_only=True, batch_statistics=b, batch_size=512)
+        spaces = [
+            weight_space(network, samples(split), kernels_only=True, batch_statistics=b, batch_size=512)
             for b in (False, True)
         ]
-        draws = [RandomDraws(subject, "s", 128).accuracies(0.5, range(4)) for subject in subjects]
+        draws = [RandomDraws(space, "s", 128).accuracies(0.5, range(4)) for space in spaces]
         assert np.array_equal(*draws) != differs
         assert [set(run(network, split, s).clean) for s in modes] == [{"eval"}, {"batch"}]
 
@@ -101,26 +106,22 @@ def test_the_two_modes_of_batch_norm_differ_only_with_batch_norm(split):
 def test_kernels_are_weights_of_more_than_one_dimension(split):
     network = fitted("norm", split)
     for kernels_only, count in ((True, 2), (False, 6)):
-        subject = make_subject(
-            network, split, (0.0,), (1.0,), CPU, kernels_only=kernels_only, batch_statistics=False, batch_size=9
-        )
-        assert len(subject.weights) == count
-        assert not kernels_only or all(weight.dim() > 1 for weight in subject.weights.values())
+        space = weight_space(network, samples(split), kernels_only=kernels_only, batch_statistics=False, batch_size=9)
+        assert len(space.weights) == count
+        assert not kernels_only or all(weight.dim() > 1 for weight in space.weights.values())
 
 
 def test_a_shared_weight_has_one_perturbation(split):
     network = fitted("shared", split)
-    subject = make_subject(
-        network, split, (0.0,), (1.0,), CPU, kernels_only=False, batch_statistics=False, batch_size=512
-    )
-    assert "first.weight" in subject.weights and "second.weight" not in subject.weights
-    weights = {name: weight + 0.3 * torch.randn_like(weight) for name, weight in subject.weights.items()}
-    inputs = subject.inputs(torch.arange(160))
+    space = weight_space(network, samples(split), kernels_only=False, batch_statistics=False, batch_size=512)
+    assert "first.weight" in space.weights and "second.weight" not in space.weights
+    weights = {name: weight + 0.3 * torch.randn_like(weight) for name, weight in space.weights.items()}
+    inputs = space.samples.inputs(torch.arange(160))
     by_hand = copy.deepcopy(network).eval()
     by_hand.load_state_dict(weights, strict=False)
     with torch.no_grad():
         by_hand.first.weight.copy_(weights["first.weight"])
-        assert torch.allclose(subject.logits(weights, inputs), by_hand(inputs), atol=1e-6)
+        assert torch.allclose(space.logits(weights, inputs), by_hand(inputs), atol=1e-6)
 
 
 def test_half_precision_is_computed_in_float32(split):
@@ -131,11 +132,9 @@ def test_half_precision_is_computed_in_float32(split):
 def test_perturbation_against_a_loop(split):
     """Mean and deviation of a weight's change over many draws: 0 and m (abs(w) + 1e-3)."""
     network = fitted("plain", split)
-    subject = make_subject(
-        network, split, (0.0,), (1.0,), CPU, kernels_only=False, batch_statistics=False, batch_size=512
-    )
-    draws = RandomDraws(subject, "s")
-    weight = subject.weights["0.weight"]
+    space = weight_space(network, samples(split), kernels_only=False, batch_statistics=False, batch_size=512)
+    draws = RandomDraws(space, "s")
+    weight = space.weights["0.weight"]
     changes = torch.stack([draws._draw(0.3, i)[0]["0.weight"] - weight for i in range(2000)])
     expected = 0.3 * (weight.abs() + 1e-3)
     assert torch.allclose(changes.std(0), expected, rtol=0.08)

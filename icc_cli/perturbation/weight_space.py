@@ -1,17 +1,16 @@
-"""A network and its images, as the perturbations need them."""
+"""A network as a function of its weights."""
 
 import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from icc_cli.data import Split
+from icc_cli.perturbation.samples import Samples
 
 STATISTICS = 128
 """Images whose mean and variance batch norm takes, in batch-statistics mode, at the most."""
@@ -20,26 +19,26 @@ SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A network in float32 with dropout off, the weights that are perturbed, and the images.
+class WeightSpace:
+    """A network in float32 with dropout off, the weights that are perturbed, and the samples whose accuracy counts.
 
     `weights` are leaf tensors by name, one for each tensor of parameters, shared ones once, frozen ones like any
-    other; `fixed` holds the other parameters and the buffers. `images` is (N, H, W, C) uint8 and `labels` (N,)
-    int64, on the device.
+    other; `fixed` holds the other parameters and the buffers.
     """
 
     network: nn.Module
     weights: dict[str, Tensor]
     fixed: dict[str, Tensor]
-    images: Tensor
-    labels: Tensor
-    mean: Tensor
-    std: Tensor
+    samples: Samples
     batch_statistics: bool
     batch_size: int
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.samples)
+
+    @property
+    def labels(self) -> Tensor:
+        return self.samples.labels
 
     @property
     def share(self) -> int:
@@ -51,10 +50,6 @@ class Subject:
     def statistics_batch(self) -> int:
         """Images in a batch of the batch-statistics mode, so that `share` is cut into equal parts."""
         return -(-self.share // math.ceil(self.share / STATISTICS))
-
-    def inputs(self, rows: Tensor) -> Tensor:
-        """Normalised images (B, C, H, W) float32 of `rows` (B,)."""
-        return ((self.images[rows].permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std).contiguous()
 
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Logits (B, classes) with `weights` in the place of the network's own, which stay as they are."""
@@ -68,7 +63,7 @@ class Subject:
         with torch.no_grad():
             return int(
                 sum(
-                    right(self.logits(weights, self.inputs(part)), self.labels[part]).sum()
+                    right(self.logits(weights, self.samples.inputs(part)), self.labels[part]).sum()
                     for part in torch.tensor_split(rows, max(parts, 1))
                 )
             )
@@ -86,26 +81,15 @@ def right(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
 
 
-def make_subject(
-    network: nn.Module,
-    split: Split,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    device: torch.device,
-    *,
-    kernels_only: bool,
-    batch_statistics: bool,
-    batch_size: int,
-    max_samples: int | None = None,
-    seed: int = 0,
-) -> Subject:
-    """The subject of one measure; `network` stays as it is, since a copy is taken.
+def weight_space(
+    network: nn.Module, samples: Samples, *, kernels_only: bool, batch_statistics: bool, batch_size: int
+) -> WeightSpace:
+    """The weight space of one measure; `network` stays as it is, since a copy is taken.
 
     `kernels_only` perturbs weights of more than one dimension alone. With `batch_statistics`, batch norm layers
     use the mean and variance of each batch; the copy has no running ones, so that nothing could change them.
-    `max_samples` takes so many images at random, the same for every network of a seed.
     """
-    network = copy.deepcopy(network).to(device).float().eval().requires_grad_(False)
+    network = copy.deepcopy(network).to(samples.labels.device).float().eval().requires_grad_(False)
     if batch_statistics:
         for module in network.modules():
             if isinstance(module, _BatchNorm):
@@ -113,18 +97,11 @@ def make_subject(
                 module.track_running_stats = False
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
     chosen = {name for name, tensor in parameters.items() if tensor.dim() > 1 or not kernels_only}
-    rows = np.arange(len(split))
-    if max_samples is not None and max_samples < len(rows):
-        rows = np.sort(np.random.default_rng(seed).choice(len(rows), max_samples, replace=False))
-    images = np.ascontiguousarray(split.images[rows])
-    return Subject(
+    return WeightSpace(
         network,
         {name: parameters[name] for name in parameters if name in chosen},
         {name: tensor for name, tensor in parameters.items() if name not in chosen} | dict(network.named_buffers()),
-        torch.from_numpy(images).to(device),
-        torch.from_numpy(split.labels[rows].astype(np.int64)).to(device),
-        torch.tensor(mean, device=device).view(-1, 1, 1),
-        torch.tensor(std, device=device).view(-1, 1, 1),
+        samples,
         batch_statistics,
         batch_size,
     )

@@ -1,0 +1,106 @@
+"""A record for each input: kept where its key matches, or else made; printed, or written and its path printed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from icc_cli import records
+from icc_cli.cli._options import Format
+from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import Input, Outputs
+from icc_cli.cli._tables import render
+from icc_cli.errors import FormatError, UsageError
+from icc_cli.files import write_atomically
+from icc_cli.records import Record
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The record of one input, the file it is in if it has one, and whether it was made by this run."""
+
+    record: Record
+    path: Path | None
+    new: bool
+
+
+class Recorder:
+    """Where the records of one run go; used by the processes that make them."""
+
+    def __init__(self, output: Path | None, suffix: str, force: bool) -> None:
+        """`output` is the option -o; UsageError when it names a file that is not one of records."""
+        if output is not None and output.suffix in (".h5", ".csv") and not output.is_dir():
+            raise UsageError(f"records are JSON, and cannot go to {output}.", "Name a folder or a .json file with -o.")
+        self.outputs = Outputs(output, suffix) if output is not None else None
+        self._force = force
+
+    def record(self, item: Input, key: str | None, make: Callable[[], Record]) -> Recorded:
+        """The record that is there already under `key`, or what `make` gives, which is written.
+
+        `key` stands for all that the record depends on and is its `content_key`; None where that cannot be told.
+        """
+        path = self.outputs.path(item) if self.outputs else None
+        if path is None:
+            return Recorded(make(), None, True)
+        if key is not None and not self._force and (stored := _stored(path, key)) is not None:
+            return Recorded(stored, path, False)
+        record = make()
+        write_atomically(path, records.dumps(record) + "\n")
+        return Recorded(record, path, True)
+
+
+class Printer:
+    """What a run prints of its records: their paths, or lines of JSON, or one table at the end.
+
+    A context, at whose end the table is printed, and the new records' notes on stderr: equal ones once.
+    """
+
+    def __init__(self, form: Format, row: Callable[[Record], dict[str, Any]], report: Reporter) -> None:
+        """`row` gives the cells of a record in the table."""
+        self._form = form
+        self._row = row
+        self._report = report
+        self._rows: list[dict[str, Any]] = []
+        self._notes: dict[str, list[str]] = {}
+        self._count = 0
+
+    def __call__(self, recorded: Recorded) -> None:
+        self._count += 1
+        if recorded.new:
+            for note in recorded.record.notes:
+                self._notes.setdefault(note, []).append(recorded.record.checkpoint)
+        else:
+            self._report.note(f"{recorded.path} is there already.")
+        if recorded.path:
+            typer.echo(recorded.path)
+        elif self._form is Format.json:
+            typer.echo(records.dumps(recorded.record))
+        else:
+            self._rows.append(self._row(recorded.record))
+
+    def __enter__(self) -> "Printer":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._rows:
+            typer.echo(render(self._rows, self._form))
+        for note, whose in self._notes.items():
+            self._report.note(self._attributed(note, whose))
+
+    def _attributed(self, note: str, whose: list[str]) -> str:
+        if self._count == 1:
+            return note
+        return f"{whose[0]}: {note}" if len(whose) == 1 else f"{note} ({len(whose)} of {self._count} records)"
+
+
+def _stored(path: Path, key: str) -> Record | None:
+    """The record that is at `path`, if its key is `key`."""
+    if not path.exists():
+        return None
+    try:
+        record = next(iter(records.read(path)))
+    except FormatError:
+        return None
+    return record if record.content_key == key else None

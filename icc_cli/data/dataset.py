@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli.data.inputs import Inputs
 from icc_cli.errors import DataError
 
 DIGEST_ROWS = 4096
@@ -26,11 +27,27 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """One split: `images` (N, H, W, C) uint8, `labels` (N,) int64, `sublabels` (N,) int64 or None."""
+    """One split: `samples`, `labels` (N,) int64, `sublabels` (N,) int64 or None.
 
-    images: Images
+    The samples are images (N, H, W, C) uint8, which are scaled and normalised, or inputs of any shape, which the
+    network is given as they are.
+    """
+
+    samples: Images | Inputs
     labels: NDArray[np.int64]
     sublabels: NDArray[np.int64] | None = None
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """The samples when they are inputs to be taken as they are, None when they are images."""
+        return self.samples if isinstance(self.samples, Inputs) else None
+
+    @property
+    def images(self) -> Images:
+        """The samples as images; DataError when they are none."""
+        if isinstance(self.samples, Inputs):
+            raise DataError("the data set holds inputs of its own, and this needs images (N, H, W, C) uint8.")
+        return self.samples
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,8 +60,18 @@ class Split:
     def take(self, rows: NDArray[np.int64]) -> "Split":
         """The split of the given rows, in that order."""
         sublabels = None if self.sublabels is None else self.sublabels[rows]
-        select = getattr(self.images, "select", self.images.__getitem__)
+        select = getattr(self.samples, "select", None) or self.images.__getitem__
         return Split(select(rows), self.labels[rows], sublabels)
+
+    def first_per_class(self, count: int) -> "Split":
+        """The first `count` samples of each finest label, in their order."""
+        labels = [self.labels] if self.sublabels is None else [self.labels, self.sublabels]
+        _, finest = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
+        rank = np.empty(len(finest), np.int64)
+        for value in range(int(finest.max()) + 1):
+            rows = np.flatnonzero(finest.ravel() == value)
+            rank[rows] = np.arange(len(rows))
+        return self.take(np.flatnonzero(rank < count))
 
 
 @dataclass(frozen=True)
@@ -73,15 +100,17 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of one image."""
+        """(H, W, C) of one image; DataError when the samples are no images."""
         _, height, width, channels = self.train.images.shape
         return height, width, channels
 
     @functools.cached_property
     def digest(self) -> str:
-        """sha256 over the training split's shape, images (image files: their names and bytes) and labels."""
-        digest = hashlib.sha256(repr(tuple(self.train.images.shape)).encode())
-        if fingerprint := getattr(self.train.images, "fingerprint", None):
+        """sha256 over the training split's samples (of image files: their names and bytes) and labels."""
+        digest = hashlib.sha256()
+        if self.train.inputs is None:
+            digest.update(repr(tuple(self.train.images.shape)).encode())
+        if fingerprint := getattr(self.train.samples, "fingerprint", None):
             digest.update(fingerprint())
         else:
             for start in range(0, len(self.train), DIGEST_ROWS):
@@ -91,23 +120,24 @@ class Dataset:
             digest.update(np.ascontiguousarray(self.train.sublabels, dtype="<i8").tobytes())
         return digest.hexdigest()
 
-    def first_per_class(self, count: int) -> "Dataset":
-        """Keep the first `count` training samples of each finest label; the test split stays whole."""
-        labels = [self.train.labels] if self.train.sublabels is None else [self.train.labels, self.train.sublabels]
-        _, finest = np.unique(np.stack(labels, axis=1), axis=0, return_inverse=True)
-        rank = np.empty(len(finest), np.int64)
-        for value in range(int(finest.max()) + 1):
-            rows = np.flatnonzero(finest.ravel() == value)
-            rank[rows] = np.arange(len(rows))
-        described = {**self.described, "per_class": count}
-        return replace(self, train=self.train.take(np.flatnonzero(rank < count)), described=described)
+    def first_per_class(self, train: int | None, test: int | None = None) -> "Dataset":
+        """Keep the first so many samples of each finest label of the training and of the test split; None keeps all."""
+        described = {**self.described, **({} if train is None else {"per_class": train})}
+        described |= {} if test is None else {"test_per_class": test}
+        return replace(
+            self,
+            train=self.train if train is None else self.train.first_per_class(train),
+            test=self.test if test is None or self.test is None else self.test.first_per_class(test),
+            described=described,
+        )
 
 
 def _check(split: Split, name: str, spec: str) -> None:
     if len(split) == 0:
         raise DataError(f"the {name} split of {spec} is empty.")
-    if len(split.images) != len(split):
-        raise DataError(f"the {name} split of {spec} has {len(split.images)} images and {len(split)} labels.")
+    if len(split.samples) != len(split):
+        kind = "images" if split.inputs is None else "samples"
+        raise DataError(f"the {name} split of {spec} has {len(split.samples)} {kind} and {len(split)} labels.")
     if split.sublabels is not None and len(split.sublabels) != len(split):
         raise DataError(f"the {name} split of {spec} has {len(split.sublabels)} sublabels and {len(split)} labels.")
     if split.labels.min() < 0 or (split.sublabels is not None and split.sublabels.min() < 0):

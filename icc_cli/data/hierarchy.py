@@ -49,7 +49,7 @@ def with_hierarchy(dataset: Dataset, mapping: dict[str, str]) -> Dataset:
         raise UsageError("the hierarchy gives no class for some labels of the data:", details=names)
 
     def lifted(split: Split) -> Split:
-        return Split(split.images, table[split.labels], split.labels)
+        return Split(split.samples, table[split.labels], split.labels)
 
     return replace(
         dataset,

@@ -11,15 +11,18 @@ if TYPE_CHECKING:
 
 
 def fitted(image: Any, size: int | None) -> Any:
-    """A Pillow image with its shorter side resized to `size` (bilinear, antialiased), then its centre of
-    `size` x `size`; as it is when `size` is None."""
+    """A Pillow image after torchvision's Resize(size) and CenterCrop(size), to the last bit; as it is for None.
+
+    The shorter side becomes `size` (bilinear, antialiased), the longer one is truncated to whole pixels; the offset of
+    the centre square is rounded, halves to the even number.
+    """
     from PIL import Image
 
     if size is None or image.size == (size, size):
         return image
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
+    short = min(image.size)
+    width, height = (size if side == short else int(size * side / short) for side in image.size)
+    left, top = round((width - size) / 2), round((height - size) / 2)
     return image.resize((width, height), Image.Resampling.BILINEAR).crop((left, top, left + size, top + size))
 
 

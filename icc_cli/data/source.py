@@ -12,6 +12,7 @@ from icc_cli.errors import UsageError
 READERS = {"digits": digits.load}
 TORCHVISION = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist")
 PATH_READERS = {"npz": arrays.load_npz, "h5": arrays.load_h5}
+PATHS = ("folder:", *(f"{name}:" for name in PATH_READERS))
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,16 @@ class DataSource:
     hierarchy: dict[str, str] | None = None
     """Subclass name (or number) to class name, from `--hierarchy`."""
     per_class: int | None = None
+    """How many training samples of each finest label are kept."""
     image_size: int | None = None
     """Side of the square that every image is resized to."""
+    test_per_class: int | None = None
+
+
+def is_code(spec: str) -> bool:
+    """Whether `spec` names Python of the user's. It is run when the user names it, never because a file does."""
+    kind, colon, _ = spec.rpartition(":")
+    return bool(colon) and (kind.endswith(".py") or kind.replace(".", "").isidentifier()) and not spec.startswith(PATHS)
 
 
 def load(source: DataSource) -> Dataset:
@@ -38,6 +47,10 @@ def load(source: DataSource) -> Dataset:
         dataset = PATH_READERS[kind](source.spec, Path(path))
     elif colon and kind == "folder":
         dataset = folder.load(source.spec, Path(path), source.image_size)
+    elif is_code(source.spec):
+        from icc_cli.data import function
+
+        dataset = function.load(source.spec)
     elif source.spec in READERS:
         dataset = READERS[source.spec]()
     elif source.spec in TORCHVISION:
@@ -45,7 +58,7 @@ def load(source: DataSource) -> Dataset:
 
         dataset = torchvision_sets.load(source.spec, source.root, source.download)
     else:
-        known = [*READERS, *TORCHVISION, "folder:PATH", *(f"{name}:PATH" for name in PATH_READERS)]
+        known = [*READERS, *TORCHVISION, "folder:PATH", *(f"{name}:PATH" for name in PATH_READERS), "file.py:NAME"]
         raise UsageError(f"unknown data set {source.spec!r}.", f"Expected one of: {', '.join(known)}.")
     described: dict[str, object] = {"spec": source.spec, "hierarchy": None, "per_class": None}
     if source.image_size is not None:
@@ -55,13 +68,11 @@ def load(source: DataSource) -> Dataset:
     dataset = replace(dataset, described=described)
     if source.hierarchy is not None:
         dataset = with_hierarchy(dataset, source.hierarchy)
-    if source.per_class is not None:
-        dataset = dataset.first_per_class(source.per_class)
-    return dataset
+    return dataset.first_per_class(source.per_class, source.test_per_class)
 
 
 def _resized(dataset: Dataset, size: int) -> Dataset:
     def split(old: Split) -> Split:
-        return replace(old, images=Resized(old.images, size))
+        return replace(old, samples=Resized(old.images, size))
 
     return replace(dataset, train=split(dataset.train), test=None if dataset.test is None else split(dataset.test))

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from icc_cli.data import DataSource, load
+from icc_cli.data.resize import fitted
 from icc_cli.errors import DataError
 from tests.conftest import icc
 
@@ -82,16 +85,17 @@ def test_image_size_is_torchvisions_resize_and_centre_crop(tmp_path):
     from torchvision import transforms
 
     theirs = transforms.Compose([transforms.Resize(8), transforms.CenterCrop(8)])
-    sizes = [(20, 30), (31, 17), (8, 8), (5, 9), (8, 40)]
+    sizes = [(20, 30), (31, 17), (8, 8), (5, 9), (8, 40), (9, 8), (8, 11), (500, 375), (37, 50), (101, 29), (8, 13)]
     expected = []
     for number, size in enumerate(sizes):
         image = picture(tmp_path / "class" / f"{number}.png", size=size)
         expected.append(np.asarray(theirs(Image.fromarray(image))))
-    with pytest.raises(DataError, match=r"from 8 x 8 to 20 x 30|differ in size") as caught:
+    with pytest.raises(DataError, match="differ in size, from 8 x 8 to 500 x 375") as caught:
         folder(tmp_path)
     assert "--image-size" in str(caught.value)
-    found = folder(tmp_path, image_size=8).train.images[:]
-    assert np.abs(found.astype(int) - np.stack(expected)).max() <= 1 or np.array_equal(found[2], expected[2])
+    found = dict(zip(sorted(map(str, range(len(sizes)))), folder(tmp_path, image_size=8).train.images[:], strict=True))
+    for number, size in enumerate(sizes):
+        assert np.array_equal(found[str(number)], expected[number]), size
     assert folder(tmp_path, image_size=8).described["image_size"] == 8
 
 
@@ -170,3 +174,14 @@ def test_a_folder_needs_a_normalisation(tmp_path, checkpoints):
     done = icc("extract", tmp_path / "net.pt", "--model", "vgg", "--data", f"folder:{tmp_path / 'images'}")
     assert done.returncode == 2
     assert "--mean" in done.stderr
+
+
+@given(width=st.integers(1, 60), height=st.integers(1, 60), size=st.integers(1, 40))
+@settings(max_examples=150, deadline=None)
+def test_fitted_equals_torchvision_for_every_size(width, height, size):
+    from torchvision import transforms
+
+    image = Image.fromarray(RNG.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    theirs = transforms.Compose([transforms.Resize(size), transforms.CenterCrop(size)])(image)
+    ours = fitted(image, size)
+    assert ours.size == (size, size) and np.array_equal(np.asarray(ours), np.asarray(theirs))

@@ -3,7 +3,7 @@
 Imports the standard library alone. A new measure is one declaration in a file of its own and one line here.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cache
 from importlib import import_module
 from typing import Literal
@@ -35,6 +35,7 @@ class About:
     """What is said of a measure wherever it is ranked, tabulated or drawn; a declaration is one of these."""
 
     name: str
+    _: KW_ONLY
     with_accuracy: Sign = 1
     """+1 when a larger value is expected of networks that generalize better, -1 a smaller one, 0 when nobody knows."""
     symbol: str = ""

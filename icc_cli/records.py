@@ -10,6 +10,7 @@ from typing import Any, cast
 from icc_cli import catalog
 from icc_cli.catalog import About, Sign
 from icc_cli.errors import FormatError, UsageError
+from icc_cli.measures.result import SiteValues
 from icc_cli.shapes import (
     Mismatch,
     fields,
@@ -33,16 +34,6 @@ HINT = "Records are lines that `icc measure` or `icc sharpness` wrote."
 
 Scalar = None | bool | int | float | str
 Settings = Mapping[str, Scalar]
-
-
-@dataclass(frozen=True)
-class SiteValues:
-    """What a record says of one site: its measures by name, null where one is not defined."""
-
-    name: str
-    neurons: int
-    dead: int
-    measures: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -218,7 +209,8 @@ def _described(one: Described) -> dict[str, Any]:
 def _undescribed(name: str, content: Mapping[str, Any]) -> Described:
     settings = dict(content.get("settings") or {})
     sign = cast(Sign, content["with_accuracy"])
-    about = About(name, sign, content.get("symbol", ""), tuple(settings), content.get("version", 1))
+    symbol, version = content.get("symbol", ""), content.get("version", 1)
+    about = About(name, with_accuracy=sign, symbol=symbol, settings=tuple(settings), version=version)
     return Described(about, settings)
 
 

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from icc_cli.catalog import About
+from icc_cli.measures.declare import Measure
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.moments import Moments
 from icc_cli.measures.silhouette import unit_rows
 from icc_cli.measures.site import Array, Site, may_hold, neuron_blocks, row_blocks
+from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
@@ -50,35 +50,30 @@ class SimilaritySums:
         return float(np.sqrt(variance)) if variance > ROUNDING else 0.0
 
 
-def layer_variance(
-    site: Site, classes: Sequence[ClassGroup], whole: Moments, dead: np.ndarray, convention: str, threads: int = 1
-) -> dict[int, float] | None:
-    """Spread of each class relative to the data set's in one site: {class label: ratio}, ratios at least 0.
+def layer_variance(view: SiteView) -> Array | None:
+    """Spread of each class relative to the data set's in one site: (classes,), at least 0.
 
         Sigma_C / (Sigma_D + 1e-7),  Sigma_E: std of the pairwise cosine distances in E
 
     after standardising each neuron over D, subtracting its percentile and applying ReLU. Dead neurons are left
-    out, and classes of fewer than two samples; None when no neuron is alive. `convention`: see `percentile` and
-    `SimilaritySums.spread`.
+    out; a class of fewer than two samples is NaN; None when no neuron is alive. The view's `convention`: see
+    `percentile` and `SimilaritySums.spread`.
     """
-    live = np.flatnonzero(~dead)
+    site, classes, convention = view.site, view.classes, view.convention
+    live = np.flatnonzero(~view.dead)
     if len(live) == 0:
         return None
-    if whole.count < 2:
-        return {}
+    if view.moments.count < 2:
+        return np.full(len(classes), np.nan)
     threshold = percentiles(site, percentile(len(live), convention))[live]
-    scale = 1 / (whole.std[live] + EPSILON)
+    scale = 1 / (view.moments.std[live] + EPSILON)
     work = partial(_similarity_sums, site, live=live, threshold=threshold, scale=scale)
-    with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(work, _shares(classes, threads)))
+    with ThreadPoolExecutor(view.threads) as pool:
+        parts = list(pool.map(work, _shares(classes, view.threads)))
     sums = [part for found, _ in parts for part in found]
     everything = _together(sums, sum((gram for _, gram in parts[1:]), start=parts[0][1]))
     denominator = everything.spread(convention) + EPSILON
-    return {
-        group.label: part.spread(convention) / denominator
-        for group, part in zip(classes, sums, strict=True)
-        if group.size >= 2
-    }
+    return np.array([part.spread(convention) / denominator if part.count >= 2 else np.nan for part in sums])
 
 
 def percentile(live_neurons: int, convention: str) -> float:
@@ -177,4 +172,6 @@ def _gram(u: Array) -> Array:
     return u.T @ u
 
 
-LAYER_VARIANCE = About("c4", 1, "$c_4$", ("layer_k", "convention"))
+LAYER_VARIANCE = Measure(
+    "c4", layer_variance, over="sites", groups="classes", symbol="$c_4$", settings=("layer_k", "convention")
+)

@@ -1,25 +1,23 @@
 """c3: variance of a class in the neuron-level representations (section 2.3.1)."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from icc_cli.catalog import About
-from icc_cli.measures.moments import Moments
+from icc_cli.measures.declare import Measure
 from icc_cli.measures.site import Array
+from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
 
 
-def class_variance(classes: Sequence[Moments], whole: Moments, dead: np.ndarray) -> Array:
+def class_variance(view: SiteView) -> Array:
     """Spread of each class relative to the data set's, for each neuron: (classes, n), at least 0.
 
         sigma_C / (sigma_D + 1e-7)
 
-    over the pre-activations. Dead neurons (`dead` (n,) bool) score 0.
+    over the pre-activations. Dead neurons score 0.
     """
-    ratios = np.array([group.std for group in classes]) / (whole.std + EPSILON)
-    return np.where(dead, 0.0, ratios)
+    ratios = np.array([group.std for group in view.class_moments]) / (view.moments.std + EPSILON)
+    return np.where(view.dead, 0.0, ratios)
 
 
-NEURON_VARIANCE = About("c3", 1, "$c_3$", ("k",))
+NEURON_VARIANCE = Measure("c3", class_variance, over="neurons", groups="classes", symbol="$c_3$", settings=("k",))

@@ -1,29 +1,31 @@
 """c2: layer-level silhouette score of the subclasses (section 2.2.2)."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.catalog import About
+from icc_cli.measures.declare import Measure
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.site import Array, Site, may_hold, row_blocks
+from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
 
 
-def subclass_silhouettes(site: Site, classes: Sequence[ClassGroup]) -> Array:
+def subclass_silhouettes(view: SiteView) -> Array:
     """Mean silhouette (cosine distance, post-ReLU activations) of each subclass within its class: (subclasses,).
 
-    Classes of one subclass give no value. Exact, from sums over each subclass and no pairs: with u = x/|x|
+    A class of one subclass has no value: NaN. Exact, from sums over each subclass and no pairs: with u = x/|x|
     (0 for a zero row) and S_C the sum of u over C, the distances from i to the samples of C sum to
     |C| - u_i . S_C, less the self term 1 - u_i . u_i when i is in C. A sample alone in its subclass scores 0,
     and so does one whose mean distances are both under 1e-12.
     """
     values: list[float] = []
-    for group in classes:
-        if len(group.subclasses) >= 2:
-            values.extend(_class_silhouettes(site, group))
+    for group in view.classes:
+        several = len(group.subclasses) >= 2
+        values.extend(_class_silhouettes(view.site, group) if several else [math.nan] * len(group.subclasses))
     return np.array(values)
 
 
@@ -79,4 +81,12 @@ def unit_rows(activations: Array) -> Array:
     return activations
 
 
-SILHOUETTE = About("c2", 1, "$c_2$", ("layer_k",))
+SILHOUETTE = Measure(
+    "c2",
+    subclass_silhouettes,
+    over="sites",
+    groups="subclasses",
+    average="median",
+    symbol="$c_2$",
+    settings=("layer_k",),
+)

@@ -4,6 +4,9 @@ import numpy as np
 
 from icc_cli.measures.site import Array
 
+UNSCORED = -np.inf
+"""Stands for a neuron without a score, which has no part in any mean."""
+
 
 def keep_top(best: Array | None, scores: Array, k: int | None) -> Array:
     """The k largest of `best` and `scores` together in each row, in any order; all of them when k is None.
@@ -18,11 +21,19 @@ def keep_top(best: Array | None, scores: Array, k: int | None) -> Array:
 
 def top_mean(scores: Array, k: int) -> Array:
     """Mean of the k largest of each row of `scores` (g, n), all of them when n < k: (g,)."""
-    means: Array = keep_top(None, scores, k).mean(axis=1)
+    best = keep_top(None, scores, k)
+    means: Array = best.mean(axis=1)
+    if np.isneginf(means).any():
+        scored = best != UNSCORED
+        means = np.where(scored, best, 0.0).sum(axis=1) / scored.sum(axis=1)
     return means
 
 
 def top_means(scores: Array) -> Array:
     """Mean of the k largest of each row of `scores` (g, n) for k = 1..n, from one sort: (g, n)."""
     descending = -np.sort(-scores, axis=1)
-    return np.cumsum(descending, axis=1) / np.arange(1, scores.shape[1] + 1)
+    count = np.arange(1, scores.shape[1] + 1)
+    if np.isneginf(descending).any():
+        scored = descending != UNSCORED
+        return np.cumsum(np.where(scored, descending, 0.0), axis=1) / np.cumsum(scored, axis=1)
+    return np.cumsum(descending, axis=1) / count

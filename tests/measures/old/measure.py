@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.errors import FormatError, UsageError
-from icc_cli.measures.groups import ClassGroup, class_groups
-from icc_cli.measures.site import Array, Site, resident
-from icc_cli.measures.site_scores import SiteScores, site_scores
-from icc_cli.measures.top import keep_top, top_mean, top_means
+from tests.measures.old.groups import ClassGroup, class_groups
+from tests.measures.old.site import Array, Site, resident
+from tests.measures.old.site_scores import SiteScores, site_scores
+from tests.measures.old.top import keep_top, top_mean, top_means
 
 CONVENTIONS = ("paper", "reference")
 WORTH_THREADS = 2**23

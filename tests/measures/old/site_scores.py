@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.errors import FormatError
-from icc_cli.measures import moments
-from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.layer_variance import layer_variance
-from icc_cli.measures.moments import Moments
-from icc_cli.measures.neuron_variance import class_variance
-from icc_cli.measures.selectivity import subclass_selectivity
-from icc_cli.measures.silhouette import subclass_silhouettes
-from icc_cli.measures.site import Array, Site, row_blocks
+from tests.measures.old import moments
+from tests.measures.old.groups import ClassGroup
+from tests.measures.old.layer_variance import layer_variance
+from tests.measures.old.moments import Moments
+from tests.measures.old.neuron_variance import class_variance
+from tests.measures.old.selectivity import subclass_selectivity
+from tests.measures.old.silhouette import subclass_silhouettes
+from tests.measures.old.site import Array, Site, row_blocks
 
 
 @dataclass(frozen=True)

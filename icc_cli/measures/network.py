@@ -1,0 +1,83 @@
+"""The measures of one network from its sites, one site in memory at a time for each thread."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icc_cli.errors import FormatError
+from icc_cli.measures.declare import Measure
+from icc_cli.measures.groups import class_groups
+from icc_cli.measures.options import Options
+from icc_cli.measures.result import Result, SiteValues
+from icc_cli.measures.site import Site
+from icc_cli.measures.tally import SiteScores, Tally, site_scores
+from icc_cli.measures.view import SiteView
+
+WORTH_THREADS = 2**23
+"""Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
+
+
+def measure_sites(
+    sites: Iterable[Site],
+    labels: NDArray[np.integer],
+    sublabels: NDArray[np.integer] | None,
+    measures: Sequence[Measure],
+    options: Options,
+    progress: Callable[[int], None] = lambda neurons: None,
+    threads: int = 1,
+) -> Result:
+    """Compute `measures` of one network, only these.
+
+    `labels` and `sublabels` (N,) go with the rows of every site and are ordered by class, then subclass.
+    `progress` is called with the number of neurons of each site that is done. `threads` sites are computed at once,
+    each in about 130 MB; BLAS should be held to one thread beside several.
+
+    Raises FormatError when a site holds NaN or infinity, has no neurons, or has not N rows; UsageError when a measure
+    fails.
+    """
+    classes = class_groups(labels, sublabels)
+    sites = list(sites)
+    if sum(len(labels) * site.shape[1] for site in sites) < WORTH_THREADS:
+        threads = 1
+    at_once = max(1, min(threads, len(sites)))
+    possible = [one for one in measures if one.groups != "subclasses" or sublabels is not None]
+
+    def work(site: Site) -> SiteScores:
+        if site.shape[0] != len(labels) or site.shape[1] < 1:
+            raise FormatError(
+                f"site {site.name} has shape {site.shape}, expected ({len(labels)}, n) with n at least 1."
+            )
+        return site_scores(SiteView(site, classes, options.convention, threads // at_once), possible)
+
+    tally = Tally(possible, classes, options)
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for scores in pool.map(work, sites):
+            tally.add(scores)
+            progress(scores.neurons)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return _with_absent(tally.result(), measures, possible)
+
+
+def _with_absent(result: Result, measures: Sequence[Measure], possible: Sequence[Measure]) -> Result:
+    """The result with None for the measures that need subclasses where there are none."""
+    absent = [one.name for one in measures if one not in possible]
+    if not absent:
+        return result
+    all_k = result.all_k
+    if all_k is not None:
+        all_k = {one.name: all_k.get(one.name) for one in measures if "k" in one.settings}
+    return Result(
+        {one.name: result.measures.get(one.name) for one in measures},
+        (f"{', '.join(absent)}: there are no subclasses.", *result.notes),
+        result.groups,
+        None if result.per_site is None else tuple(_site_with(site, measures) for site in result.per_site),
+        all_k,
+    )
+
+
+def _site_with(site: SiteValues, measures: Sequence[Measure]) -> SiteValues:
+    return SiteValues(site.name, site.neurons, site.dead, {one.name: site.measures.get(one.name) for one in measures})

@@ -1,0 +1,89 @@
+"""Where a measure reads pre-activations from: a block of rows, or a block of neurons, at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_BYTES = 8 * 2**20
+"""Upper bound on one block of float64 rows or float32 neurons: small enough to stay in a processor's cache."""
+HELD_BYTES = 32 * 2**20
+"""Rows up to this size (float64) are held at once where that saves work."""
+RESIDENT_BYTES = 64 * 2**20
+"""A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
+
+Array = NDArray[np.float64]
+
+
+class Site(Protocol):
+    """Pre-activations (N, n) of one site, wherever they are kept."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
+        """Rows start..stop as (stop - start, n), float16, float32 or float64."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArraySite:
+    """A site held in memory: `values` (N, n)."""
+
+    name: str
+    values: NDArray[np.floating]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        rows, neurons = self.values.shape
+        return rows, neurons
+
+    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
+        return self.values[start:stop]
+
+
+def resident(site: Site) -> Site:
+    """`site` read into memory when it is small enough to be kept there."""
+    count, neurons = site.shape
+    if isinstance(site, ArraySite) or count * neurons * 4 > RESIDENT_BYTES:
+        return site
+    return ArraySite(site.name, site.rows(0, count))
+
+
+def may_hold(site: Site, count: int) -> bool:
+    """Whether so many of the site's rows are few enough to be held at once, in float64."""
+    return 8 * count * site.shape[1] <= HELD_BYTES
+
+
+def row_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[Array]:
+    """The given rows as float64 blocks, each a copy of at most BLOCK_BYTES (one row at least); one block if `whole`."""
+    step = rows.stop - rows.start if whole else max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
+    for start in range(rows.start, rows.stop, step):
+        yield site.rows(start, min(start + step, rows.stop)).astype(np.float64)
+
+
+def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    """(neurons, values) with `values` (neurons, N) contiguous: a buffer that may be reordered, good until the next.
+
+    A site in memory is cut into blocks of at most BLOCK_BYTES. One that is not is read whole for every block,
+    so its blocks are as large as RESIDENT_BYTES allows.
+    """
+    count, neurons = site.shape
+    in_memory = isinstance(site, ArraySite)
+    step = min(neurons, max(1, (BLOCK_BYTES if in_memory else RESIDENT_BYTES) // (4 * count)))
+    rows_step = max(1, BLOCK_BYTES // (8 * neurons))
+    buffer: NDArray[np.floating] | None = None
+    for first in range(0, neurons, step):
+        chosen = slice(first, min(first + step, neurons))
+        for start in range(0, count, rows_step):
+            block = site.rows(start, min(start + rows_step, count))[:, chosen]
+            if buffer is None:
+                buffer = np.empty((step, count), np.promote_types(block.dtype, np.float32))
+            buffer[: block.shape[1], start : start + len(block)] = block.T
+        assert buffer is not None
+        yield chosen, buffer[: chosen.stop - chosen.start]

@@ -1,0 +1,28 @@
+"""mean^k: the mean of the k largest values."""
+
+import numpy as np
+
+from tests.measures.old.site import Array
+
+
+def keep_top(best: Array | None, scores: Array, k: int | None) -> Array:
+    """The k largest of `best` and `scores` together in each row, in any order; all of them when k is None.
+
+    `best` (g, at most k) or None, `scores` (g, n).
+    """
+    together = scores if best is None else np.concatenate([best, scores], axis=1)
+    if k is None or together.shape[1] <= k:
+        return together
+    return np.partition(together, together.shape[1] - k, axis=1)[:, -k:]
+
+
+def top_mean(scores: Array, k: int) -> Array:
+    """Mean of the k largest of each row of `scores` (g, n), all of them when n < k: (g,)."""
+    means: Array = keep_top(None, scores, k).mean(axis=1)
+    return means
+
+
+def top_means(scores: Array) -> Array:
+    """Mean of the k largest of each row of `scores` (g, n) for k = 1..n, from one sort: (g, n)."""
+    descending = -np.sort(-scores, axis=1)
+    return np.cumsum(descending, axis=1) / np.arange(1, scores.shape[1] + 1)

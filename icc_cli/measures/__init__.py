@@ -1,1 +1,1 @@
-"""The measures: one a file, each a formula and a declaration; `catalog.py` lists them. numpy alone; no torch, no files."""
+"""The measures: one a file, each a formula and its declaration, listed in `catalog.py`. No torch, no files."""

@@ -32,8 +32,8 @@ def top_mean(scores: Array, k: int) -> Array:
 def top_means(scores: Array) -> Array:
     """Mean of the k largest of each row of `scores` (g, n) for k = 1..n, from one sort: (g, n)."""
     descending = -np.sort(-scores, axis=1)
-    count = np.arange(1, scores.shape[1] + 1)
     if np.isneginf(descending).any():
         scored = descending != UNSCORED
-        return np.cumsum(np.where(scored, descending, 0.0), axis=1) / np.cumsum(scored, axis=1)
-    return np.cumsum(descending, axis=1) / count
+        means: Array = np.cumsum(np.where(scored, descending, 0.0), axis=1) / np.cumsum(scored, axis=1)
+        return means
+    return np.cumsum(descending, axis=1) / np.arange(1, scores.shape[1] + 1)

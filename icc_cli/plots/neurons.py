@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from icc_cli.cache.read import Cache, CacheSite
 from icc_cli.errors import UsageError
 from icc_cli.measures.groups import ClassGroup, class_groups
-from icc_cli.measures.moments import merged
 from icc_cli.measures.neuron_variance import class_variance
 from icc_cli.measures.selectivity import subclass_selectivity
 from icc_cli.measures.site import row_blocks
-from icc_cli.measures.site_scores import leaf_moments
+from icc_cli.measures.view import SiteView
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Row, panels
 
 MOST_BINS = 40
@@ -279,15 +278,14 @@ def _sheet(axes: Any, images: NDArray[np.uint8]) -> None:
 def _scores(site: CacheSite, cache: Cache) -> dict[tuple[str, int, int], Column]:
     """(n,) scores of every group of the cache, by kind and rows."""
     classes: list[ClassGroup] = class_groups(cache.labels, cache.sublabels)
-    leaves, dead = leaf_moments(site, classes)
-    groups = [merged(parts) for parts in leaves]
-    variance = class_variance(groups, merged(groups), dead)
+    view = SiteView(site, classes)
     scores: dict[tuple[str, int, int], Column] = {
-        ("c3", group.rows.start, group.rows.stop): row for group, row in zip(classes, variance, strict=True)
+        ("c3", group.rows.start, group.rows.stop): row for group, row in zip(classes, class_variance(view), strict=True)
     }
-    slices = [rows for group in classes if len(group.subclasses) > 1 for rows in group.subclasses]
-    for rows, row in zip(slices, subclass_selectivity(leaves, dead), strict=True):
-        scores["c1", rows.start, rows.stop] = row
+    slices = [rows for group in classes for rows in group.subclasses]
+    for rows, row in zip(slices, subclass_selectivity(view) if slices else (), strict=True):
+        if not np.isnan(row).all():
+            scores["c1", rows.start, rows.stop] = row
     return scores
 
 

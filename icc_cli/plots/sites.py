@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from icc_cli.errors import UsageError
+from icc_cli.measures.result import SiteValues
 from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels
-from icc_cli.measures.result import SiteValues
 
 MEASURES = ("c1", "c2", "c3", "c4")
 

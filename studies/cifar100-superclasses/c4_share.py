@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from icc_cli.cache import open_cache
-from icc_cli.measures import Options, layer_variance, measure
+from icc_cli.measures import layer_variance
+from icc_cli.measuring import measure
 
 SHARES = (5, 10, 15, 25, 35, 50)
 
@@ -21,8 +22,7 @@ def main() -> None:
             row = [cache.metadata["checkpoint"]]
             for share in SHARES:
                 layer_variance.PAPER_PERCENTILE = 100.0 - share
-                result = measure(cache.sites, cache.labels, None, Options(layer_k=5))
-                row.append(result.measures["c4"])
+                row.append(measure(cache, measures="c4", layer_k=5)["c4"])
         table.writerow(row)
         sys.stdout.flush()
 

@@ -9,9 +9,10 @@ import pytest
 
 from icc_cli.cache import SiteInfo, background, new_cache, open_cache, stored_content_key
 from icc_cli.errors import FormatError
-from icc_cli.measures import Options, measure
+from icc_cli.measures.options import Options
 from tests import oracle
 from tests.conftest import ROOT
+from tests.measures.paper import measure
 
 VERSION_1 = Path(__file__).parent / "v1.h5"
 

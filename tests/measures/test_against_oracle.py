@@ -15,8 +15,10 @@ from sklearn.metrics import silhouette_samples
 from sklearn.metrics.pairwise import cosine_distances
 
 from icc_cli.errors import FormatError
-from icc_cli.measures import ArraySite, Options, measure
 from icc_cli.measures.layer_variance import percentiles
+from icc_cli.measures.options import Options
+from icc_cli.measures.site import ArraySite
+from tests.measures.paper import measure
 
 CONVENTIONS = ("paper", "reference")
 NAMES = ("c1", "c2", "c3", "c4")
@@ -130,7 +132,7 @@ def test_small_blocks(case, block_bytes, streamed, monkeypatch):
 @pytest.mark.parametrize("case", ["many_rows", "unequal_classes", "odd_neurons", "wide", "zero_rows", "dead_sites"])
 def test_threads_and_what_is_held_change_nothing(case, threads, held_bytes, monkeypatch):
     monkeypatch.setattr("icc_cli.measures.site.HELD_BYTES", held_bytes)
-    monkeypatch.setattr(sys.modules["icc_cli.measures.measure"], "WORTH_THREADS", 0)
+    monkeypatch.setattr(sys.modules["icc_cli.measures.network"], "WORTH_THREADS", 0)
     sites, labels, sublabels = seeded(case, 0)
     for chosen in (sites, sites[:1]):  # threads go to the sites, or to the classes of one
         expected = oracle.measures(chosen, labels, sublabels, 4, 2)

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from icc_cli.measures import ArraySite, Options, measure
+from icc_cli.measures.options import Options
+from icc_cli.measures.site import ArraySite
+from tests.measures.paper import measure
 
 NAMES = ("c1", "c2", "c3", "c4")
 CONVENTIONS = ("paper", "reference")

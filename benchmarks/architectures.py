@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from icc_cli.extraction import Capture
+from icc_cli.extraction import Capture, Sites
 from icc_cli.extraction.functions import name_of
 from icc_cli.extraction.functions import parse as activation_names
 from icc_cli.models.spec import build
@@ -153,7 +153,7 @@ def activation_of(module: Any) -> str | None:
 def check(network: nn.Module, names: tuple[str, ...], exclude: str) -> str:
     """Compare one batch's captures with fx, or with module hooks; gives the way that was used."""
     images = torch.randn(3, 3, SIDE, SIDE)
-    capture = Capture(network, names)
+    capture = Capture(network, Sites(names))
     with torch.inference_mode(), capture:
         network(images.clone())
     sites, values = capture.take()

@@ -25,8 +25,10 @@ import torch
 from timing import REPEATS, Row, alternating, command, icc, table
 
 from icc_cli.data import DataSource, load
-from icc_cli.extraction import Capture, Extraction, extract
-from icc_cli.extraction.extract import batch
+from icc_cli.extraction import Capture, Extraction, Sites, extract
+from icc_cli.extraction.checkpoint import rows_of
+from icc_cli.extraction.ordered import Images
+from icc_cli.extraction.sinks import Identity, ordered_cache
 from icc_cli.models import ModelSpec, build
 from icc_cli.resources import keep_freed_memory
 
@@ -168,22 +170,27 @@ def steady(count: int, repeats: int) -> Iterator[Row]:
             prepare(folder, name, count)
             data = load(DataSource(f"npz:{folder / 'data.npz'}"))
             network = build(spec).eval().to(memory_format=torch.channels_last)
-            how = Extraction(torch.device("cpu"), None, MEAN, STD)
-            path = folder / "acts.h5"
-            whole = partial(extract, network, data.train, None, path, how, "key", lambda measured: {})
+            path, rows = folder / "acts.h5", rows_of(data.train)
+            samples, cpu = Images(data.train, MEAN, STD), torch.device("cpu")
+
+            def whole() -> None:
+                with ordered_cache(path, "float32", rows) as sink:  # noqa: B023
+                    found = extract(network, samples, None, rows, sink, Extraction("cpu"))  # noqa: B023
+                    sink.finish(rows, found.predictions, Identity("key"))  # noqa: B023
+
             whole()
             size = path.stat().st_size
 
             def loop(around: AbstractContextManager[object]) -> None:
                 for start in range(0, count, 128):
-                    images = batch(data.train.images[start : start + 128], how)  # noqa: B023
+                    images = samples.inputs(np.arange(start, min(start + 128, count)), cpu)  # noqa: B023
                     with torch.inference_mode(), around:
                         network(images)  # noqa: B023
                 (folder / "bytes").write_bytes(bytes(size))  # noqa: B023
 
             floor, seen, pooled, written = alternating(
                 partial(loop, nullcontext()),
-                partial(loop, Capture(network, exclude=("*",))),
+                partial(loop, Capture(network, Sites(exclude=("*",)))),
                 partial(loop, Capture(network)),
                 whole,
                 repeats=repeats,

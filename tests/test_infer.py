@@ -1,7 +1,6 @@
 """Arguments of a network that its weights settle, and those that they do not."""
 
 import pytest
-import torch
 from torch import nn
 
 from icc_cli.errors import UsageError
@@ -81,56 +80,3 @@ def test_compiled_modules_are_unwrapped_and_scripts_refused(factories):
     assert type(build(ModelSpec(f"{factories}:compiled"))) is nn.Sequential
     with pytest.raises(UsageError, match="TorchScript"):
         build(ModelSpec(f"{factories}:scripted"))
-
-
-def test_out_of_memory_halves_the_batch_and_the_numbers_stay(tmp_path):
-    from icc_cli.cache import open_cache
-    from icc_cli.data import DataSource, load
-    from icc_cli.extraction import Extraction, extract
-
-    data = load(DataSource("digits", per_class=4))
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(108, 3))
-    sizes, told = [], []
-
-    class Small(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.inner = network
-
-        def forward(self, x):
-            sizes.append(len(x))
-            if len(x) > 6:
-                raise torch.OutOfMemoryError("out of memory")
-            return self.inner(x)
-
-    def run(model, size, name):
-        how = Extraction(torch.device("cpu"), size, (0.3,), (0.38,))
-        extract(model, data.train, None, tmp_path / name, how, "key", lambda measured: {}, note=told.append)
-        with open_cache(tmp_path / name) as cache:
-            return cache.sites[0].rows(0, len(cache.labels)), cache.predictions
-
-    whole, predictions = run(network, 1000, "whole.h5")
-    assert not told
-    halved, same = run(Small(), 32, "halved.h5")
-    assert sizes[:4] == [32, 16, 8, 4] and max(sizes[3:]) == 4
-    assert told == [f"memory ran out; going on with batches of {size}." for size in (16, 8, 4)]
-    torch.testing.assert_close(torch.tensor(halved), torch.tensor(whole), rtol=1e-5, atol=1e-6)
-    assert (predictions == same).all()
-    run(network, None, "chosen.h5")
-
-
-def test_one_image_too_many_is_said(tmp_path):
-    from icc_cli.data import DataSource, load
-    from icc_cli.errors import CheckpointError
-    from icc_cli.extraction import Extraction, extract
-
-    class Never(nn.Module):
-        def forward(self, x):
-            raise torch.OutOfMemoryError("out of memory")
-
-    data = load(DataSource("digits", per_class=2))
-    how = Extraction(torch.device("cpu"), 8, (0.3,), (0.38,))
-    with pytest.raises(CheckpointError, match="one image takes more memory"):
-        extract(Never(), data.train, None, tmp_path / "acts.h5", how, "key", lambda measured: {})
-    assert not (tmp_path / "acts.h5").exists()

@@ -120,10 +120,10 @@ def _checkpoint(
     image: str | None,
     which: Which,
 ) -> Facts:
-    from icc_cli.checkpoints import read
-    from icc_cli.cli._subject import model_spec
+    from icc_cli.subject import ModelRequest
 
-    checkpoint = read(path, state_key, unsafe_pickle)
+    request = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)
+    checkpoint = request.checkpoint(path)
     facts: Facts = {
         "file": str(path),
         "kind": "checkpoint",
@@ -141,8 +141,7 @@ def _checkpoint(
             for name, tensor in checkpoint.state.items()
         ]
         return {**facts, "model": "not said; name it with --model to see how it fits", "weights": tensors}
-    spec = model_spec(checkpoint, model, model_arg)
-    return {**facts, **_fit_and_sites(checkpoint, spec, image, which)}
+    return {**facts, **_fit_and_sites(checkpoint, request.model(checkpoint), image, which)}
 
 
 def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which: Which) -> Facts:
@@ -150,9 +149,10 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
     import torch
 
     from icc_cli.checkpoints.fit import fit_of
-    from icc_cli.extraction import Capture
-    from icc_cli.extraction.extract import forward, no_site
+    from icc_cli.extraction import Capture, Sites
+    from icc_cli.extraction.forward import forward
     from icc_cli.extraction.functions import parse
+    from icc_cli.extraction.taking import no_site
     from icc_cli.models.infer import build_for
 
     names = parse(which[0])
@@ -164,7 +164,7 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
         "entries that do not fit": fit.lines(),
     }
     shape = _image_shape(image, network, spec.args)
-    capture = Capture(network.eval(), names, tuple(which[1]), tuple(which[2]))
+    capture = Capture(network.eval(), Sites(names, tuple(which[1]), tuple(which[2])))
     with torch.inference_mode(), capture:
         outputs = forward(network, torch.zeros(1, *shape))
     sites, _ = capture.take()

@@ -12,10 +12,10 @@ from icc_cli import __version__, records
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, sharded
-from icc_cli.cli._subject import DataRequest, DataShelf, model_spec, network
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, FormatError, UsageError
 from icc_cli.files import write_atomically
+from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Normalisation, Request, Subject
 
 if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
@@ -164,17 +164,16 @@ def _work(
     report: Reporter,
 ) -> tuple[Path | None, records.Record]:
     """One checkpoint's record, and where it was written, in this process or a worker."""
-    from icc_cli.checkpoints import read
     from icc_cli.extraction import resolve_device
     from icc_cli.resources import keep_freed_memory
 
     keep_freed_memory()
     model, model_arg, state_key, unsafe_pickle = subject
     path = outputs.path(item) if outputs else None
-    checkpoint = read(item.path, state_key, unsafe_pickle)
-    spec = model_spec(checkpoint, model, model_arg)
-    dataset = shelf.load(request.source(checkpoint))
-    normalisation = request.normalisation(checkpoint, dataset)
+    asked = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)
+    found = Request(asked, request, shelf).subject(item.path)
+    checkpoint, spec, dataset = found.checkpoint, found.model, found.data
+    normalisation = (found.normalisation.mean, found.normalisation.std)
     head = _head(checkpoint, spec, dataset, normalisation, settings, max_samples)
     record = _stored(path, head["content_key"]) if path and not force else None
     if record is not None:
@@ -239,7 +238,7 @@ def _measure(
     from icc_cli.perturbation import samples
     from icc_cli.perturbation.sharpness import MEASURES, sharpness_on, wanted
 
-    _, module = network(checkpoint, spec)
+    _, module = Subject(checkpoint, spec, dataset, Normalisation(*normalisation)).network()
     # The name and the data play no part in the seed: the same weights give the same numbers in any run.
     seed = f"{settings.seed}/{checkpoint.weights_sha256}"
     with report.progress(checkpoint.path.name, len(wanted(settings))) as advance:

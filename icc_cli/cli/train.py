@@ -9,8 +9,8 @@ import typer
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.cli._subject import DataRequest
 from icc_cli.errors import IccError, UsageError
+from icc_cli.subject import DataRequest
 
 if TYPE_CHECKING:
     from icc_cli.data import Dataset
@@ -113,7 +113,8 @@ def _normalisation(
     from icc_cli.checkpoints import Checkpoint
 
     request = DataRequest(dataset.spec, Path(), False, None, None, None, mean, std)
-    return request.normalisation(Checkpoint(Path(), {}, ""), dataset)
+    found = request.normalisation(Checkpoint(Path(), {}, ""), dataset)
+    return found.mean, found.std
 
 
 def _epochs(text: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.functions import name_of
+from icc_cli.extraction.how import Sites
 
 
 class Capture(TorchFunctionMode):
@@ -25,23 +26,16 @@ class Capture(TorchFunctionMode):
     module is no activation module itself ("layer1.0.relu", "block.relu", "relu" in the root); the second and
     later calls of one name get "#1", "#2", in the order of the forward pass.
 
-    `activations` names the functions that count; `include` and `exclude` are globs over site names, and a site
-    counts when one of `include` (or nothing, when it is empty) matches it and none of `exclude` does.
+    `wanted` says which calls are sites.
 
     Use as a context manager around one forward pass, or around several that each follow a `begin`; `take` then gives
     the last pass's sites, and `seen` how often each activation function was called, wanted or not.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        activations: tuple[str, ...] = ("relu",),
-        include: tuple[str, ...] = (),
-        exclude: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, model: nn.Module, wanted: Sites = Sites()) -> None:  # noqa: B008
         super().__init__()
-        self._activations = frozenset(activations)
-        self._include, self._exclude = include, exclude
+        self._activations = frozenset(wanted.activations)
+        self._include, self._exclude = wanted.include, wanted.exclude
         self._names = {module: name for name, module in model.named_modules()}
         self._stack: list[nn.Module] = []
         self._calls: Counter[str] = Counter()
@@ -119,7 +113,9 @@ class Capture(TorchFunctionMode):
         self._stack.append(module)
 
     def _left(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self._stack.pop()
+        # A hook of the caller's own may have raised before ours has seen the module called.
+        if self._stack and self._stack[-1] is module:
+            self._stack.pop()
 
 
 def pool(name: str, preactivation: Tensor, units_last: bool = False) -> tuple[str, Tensor, int]:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from icc_cli.errors import CheckpointError
-from icc_cli.extraction.extract import exact_float32, forward
+from icc_cli.extraction.forward import forward
+from icc_cli.extraction.inference import exact_float32
 from icc_cli.perturbation import alpha, reference, sigma
 from icc_cli.perturbation.ascent import Ascents
 from icc_cli.perturbation.estimate import CONVERGED, UNDEFINED, Estimate, Settings

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from icc_cli.errors import CheckpointError
-from icc_cli.extraction import Capture
+from icc_cli.extraction import Capture, Sites
 from icc_cli.extraction.functions import NAMES
 
 SITES = {"resnet18": 17, "vgg11_bn": 10, "densenet121": 121, "googlenet": 57}
@@ -106,7 +106,7 @@ def test_every_activation_is_a_site_when_its_name_is_asked_for(name):
         model = nn.Sequential(nn.Linear(3, 4), kind() if isinstance(kind, type) else kind).eval()
         x = torch.randn(6, 3)
         for wanted, count in (((name,), 1), (tuple(n for n in NAMES if n != name), 0), (NAMES, 1)):
-            capture = Capture(model, wanted)
+            capture = Capture(model, Sites(wanted))
             with torch.inference_mode(), capture:
                 model(x)
             sites, values = capture.take()
@@ -122,7 +122,7 @@ def test_globs_choose_sites_and_keep_their_names():
     x = torch.randn(2, 4)
 
     def names(**globs):
-        capture = Capture(model, **globs)
+        capture = Capture(model, Sites(**globs))
         with torch.inference_mode(), capture:
             model(x)
         return [site.name for site in capture.take()[0]]
@@ -135,7 +135,7 @@ def test_globs_choose_sites_and_keep_their_names():
 def test_a_neuron_of_a_transformer_is_a_unit_pooled_over_tokens():
     torch.manual_seed(0)
     tokens = nn.Sequential(nn.Linear(3, 5), nn.GELU())
-    capture = Capture(tokens, ("gelu",))
+    capture = Capture(tokens, Sites(("gelu",)))
     for shape in ((4, 7, 3), (4, 2, 6, 3)):
         x = torch.randn(*shape)
         with torch.inference_mode(), capture:

@@ -1,0 +1,73 @@
+"""From a checkpoint to its cache, or to its activations in memory."""
+
+from pathlib import Path
+
+import numpy as np
+
+from icc_cli.data import Split
+from icc_cli.errors import CheckpointError
+from icc_cli.extraction.forward import resolve_device
+from icc_cli.extraction.how import Extraction
+from icc_cli.extraction.in_memory import Activations, Memory
+from icc_cli.extraction.ordered import Images, Listener, extract
+from icc_cli.extraction.provenance import describe, identity, of_subject
+from icc_cli.extraction.sinks import OrderedCache, Rows, ordered_cache
+from icc_cli.subject import Subject
+
+CHANCE_MARGIN = 1.5
+ACCURACY_TOLERANCE = 0.01
+
+
+def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Listener) -> None:
+    """Write the cache of `subject` to `path`.
+
+    Raises CheckpointError as `extract`, naming the checkpoint, and when the weights do not fit the model.
+    """
+    rows = rows_of(subject.data.train)
+    with ordered_cache(path, how.store_dtype, rows) as sink:
+        _fill(sink, subject, rows, how, listener)
+
+
+def held(subject: Subject, how: Extraction, listener: Listener) -> Activations:
+    """What `extract_subject` writes, in memory."""
+    sink = Memory()
+    _fill(sink, subject, rows_of(subject.data.train), how, listener)
+    return sink.activations
+
+
+def rows_of(split: Split) -> Rows:
+    """The rows of a split in the order of a cache."""
+    return Rows(np.arange(len(split)), split.labels, split.sublabels).take(split.order())
+
+
+def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extraction, listener: Listener) -> None:
+    settled, network = subject.network()
+    mean, std = subject.normalisation.mean, subject.normalisation.std
+    train = Images(subject.data.train, mean, std)
+    test = None if subject.data.test is None else Images(subject.data.test, mean, std)
+    try:
+        found = extract(network, train, test, rows, sink, how, listener)
+    except CheckpointError as error:
+        raise CheckpointError(f"{subject.checkpoint.path}: {error.message}", error.hint, error.details) from error
+    description = describe(settled, found.measured, str(resolve_device(how.device or "auto")))
+    sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
+    _warn(subject, found.measured["train_accuracy"], listener)
+
+
+def _warn(subject: Subject, accuracy: float, listener: Listener) -> None:
+    """Say what looks like the wrong data or normalisation."""
+    checkpoint, data = subject.checkpoint, subject.data
+    recorded = checkpoint.metrics.get("train_accuracy")
+    known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
+    if accuracy < CHANCE_MARGIN / data.num_classes and not known:
+        listener.warn(
+            f"{checkpoint.path}: train accuracy is {accuracy:.3f}, near chance for {data.num_classes} classes; "
+            "are --data, its labels and --mean/--std the ones it was trained with?"
+        )
+    if isinstance(recorded, float) and not known:
+        listener.warn(
+            f"{checkpoint.path}: train accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
+            "another normalisation or another training set would explain it."
+        )
+    if checkpoint.data and checkpoint.data.get("digest") not in (None, data.digest):
+        listener.warn(f"{checkpoint.path} was trained on other images or labels than {data.spec} holds now.")

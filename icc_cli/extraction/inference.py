@@ -1,0 +1,86 @@
+"""A network in inference mode for a while, and then back as it came."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from icc_cli.errors import CheckpointError
+
+
+@contextlib.contextmanager
+def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """`model` on `device` in inference mode, gradients and TF32 off, random numbers from seed 0.
+
+    When the block ends, however it ends, every module's mode, attributes, parameters, gradients and buffers are the
+    ones they were, at the same place in memory, and so are the states of the random generators of torch, numpy and
+    Python. CheckpointError for a lazy module that has not seen a batch.
+    """
+    if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
+        raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")
+    with _random_state_kept(), _kept(model), exact_float32():
+        model.to(device).eval()
+        torch.manual_seed(0)
+        with torch.inference_mode():
+            yield
+
+
+@contextlib.contextmanager
+def _kept(model: nn.Module) -> Iterator[None]:
+    """Restore all that a module holds: its attributes (the mode is one), its parameters and buffers, and their data."""
+    modules = list(model.modules())
+    attributes = [dict(vars(module)) for module in modules]
+    tables = [(dict(module._parameters), dict(module._buffers), dict(module._modules)) for module in modules]
+    data = [(tensor, tensor.data) for parameter in model.parameters() for tensor in _with_gradient(parameter)]
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for module, own, (parameters, held, children) in zip(modules, attributes, tables, strict=True):
+            vars(module).clear()
+            vars(module).update(own)
+            for table, saved in (
+                (module._parameters, parameters),
+                (module._buffers, held),
+                (module._modules, children),
+            ):
+                table.clear()
+                table.update(saved)  # type: ignore[arg-type]
+        for tensor, own_data in data:
+            tensor.data = own_data
+        with torch.no_grad():
+            for buffer, value in buffers:
+                if not torch.equal(buffer, value):
+                    buffer.copy_(value)
+
+
+def _with_gradient(parameter: nn.Parameter) -> tuple[Tensor, ...]:
+    return (parameter,) if parameter.grad is None else (parameter, parameter.grad)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    with_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if with_gpu else ()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        np.random.set_state(of_numpy)
+        random.setstate(of_python)
+
+
+class exact_float32:
+    """Context in which float32 products are float32: TF32 is off."""
+
+    def __enter__(self) -> None:
+        self._previous = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+    def __exit__(self, *exception: object) -> None:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = self._previous

@@ -1,0 +1,72 @@
+"""From batches that come in any order, nobody knows how many, to a sink."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from icc_cli.cache import background
+from icc_cli.errors import DataError
+from icc_cli.extraction.batches import Batches
+from icc_cli.extraction.forward import device_of, resolve_device
+from icc_cli.extraction.given import Batch
+from icc_cli.extraction.how import Extraction
+from icc_cli.extraction.inference import inference
+from icc_cli.extraction.ordered import Listener, channels_last
+from icc_cli.extraction.sinks import Rows, Sink
+from icc_cli.extraction.taking import Taking
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What a stream leaves beside its rows: which samples they are, and the predicted classes (N,), as they came."""
+
+    rows: Rows
+    predictions: NDArray[np.int64]
+
+
+def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extraction, listener: Listener) -> Streamed:
+    """Write the sites of `model` over `batches` to `sink`, in the order in which they come. `finish` is left to the
+    caller, and the model comes back as it went in. Raises as `extract`, and DataError when there is no sample."""
+    device = device_of(model) if how.device is None else resolve_device(how.device)
+    labels: list[NDArray[np.int64]] = []
+    sublabels: list[NDArray[np.int64]] = []
+    predictions: list[NDArray[np.int64]] = []
+    done = 0
+    with inference(model, device):
+        channels_last(model)
+        taking = Taking(model, device, how)
+        in_parts = Batches(how.batch_size or sys.maxsize, listener.note)
+
+        def store(start: int, values: list[Tensor]) -> None:
+            sink.write(start, taking.blocks(values))
+
+        with background(store) as submit:
+            for batch in batches:
+
+                def work(start: int, stop: int, batch: Batch = batch) -> None:
+                    nonlocal done
+                    new = not taking.sites
+                    classes, values = taking.take(batch.inputs[start:stop], int(batch.labels.max()))
+                    if new:
+                        sink.create(taking.sites)
+                    predictions.append(classes)
+                    submit(done, values)
+                    done += stop - start
+                    listener.progress(stop - start)
+
+                # Around each batch alone: what the loader computes is none of the network's.
+                with taking:
+                    in_parts.run(len(batch), work)
+                labels.append(batch.labels)
+                if batch.sublabels is not None:
+                    sublabels.append(batch.sublabels)
+    if not done:
+        raise DataError("the loader gives no sample.")
+    if sublabels and len(sublabels) != len(labels):
+        raise DataError("some batches have sublabels and some have not.")
+    rows = Rows(np.arange(done), np.concatenate(labels), np.concatenate(sublabels) if sublabels else None)
+    return Streamed(rows, np.concatenate(predictions))

@@ -1,0 +1,175 @@
+"""What a command runs: a checkpoint, its model and its data, from options and from the file itself."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icc_cli.errors import CheckpointError, UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from icc_cli.checkpoints import Checkpoint
+    from icc_cli.data import Dataset, DataSource
+    from icc_cli.models.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation per channel (or one for all), on pixels scaled to 0..1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint, the model that it is of, the data that it is run on, and their normalisation."""
+
+    checkpoint: "Checkpoint"
+    model: "ModelSpec"
+    data: "Dataset"
+    normalisation: Normalisation
+
+    def network(self) -> "tuple[Subject, nn.Module]":
+        """The checkpoint's network with its weights, and the subject with the arguments that their shapes settle."""
+        from icc_cli.checkpoints import load_into
+        from icc_cli.models.infer import build_for
+
+        spec, module = build_for(self.model, self.checkpoint.state)
+        load_into(module, self.checkpoint, spec.spec)
+        return replace(self, model=spec), module
+
+
+@dataclass(frozen=True)
+class ModelRequest:
+    """The options that name a checkpoint's weights and model."""
+
+    spec: str | None = None
+    arguments: tuple[str, ...] = ()
+    state_key: str | None = None
+    unsafe_pickle: bool = False
+
+    def checkpoint(self, path: Path) -> "Checkpoint":
+        """The checkpoint at `path`. CheckpointError as `read`."""
+        from icc_cli.checkpoints import read
+
+        return read(path, self.state_key, self.unsafe_pickle)
+
+    def model(self, checkpoint: "Checkpoint") -> "ModelSpec":
+        """The model asked for, or else the one that the checkpoint names.
+
+        UsageError when neither does, or when the checkpoint names code that is not icc's, torchvision's or timm's.
+        """
+        from icc_cli.models.spec import ModelSpec, parse
+
+        if self.spec is not None:
+            return parse(self.spec, self.arguments)
+        if checkpoint.model is None:
+            raise UsageError(
+                f"{checkpoint.path} does not say which model it is of.",
+                "Name it with --model, for example --model torchvision:resnet18.",
+            )
+        try:
+            spec = ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{checkpoint.path} does not name its model as icc does.", "Name it with --model."
+            ) from error
+        if spec.runs_user_code:
+            # A file must not choose which code is run.
+            raise UsageError(
+                f"{checkpoint.path} is of the model {spec.spec!r}, which is code outside icc.",
+                f"If you trust it, say so: --model {spec.spec}, with its arguments as --model-arg.",
+            )
+        return spec
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """The data options of one command."""
+
+    spec: str | None
+    root: Path
+    download: bool
+    hierarchy: Path | None
+    per_class: int | None
+    image_size: int | None
+    mean: str | None
+    std: str | None
+
+    def source(self, checkpoint: "Checkpoint") -> "DataSource":
+        """The data asked for; what was not asked for is taken from the checkpoint. UsageError when neither says."""
+        from icc_cli.data import DataSource
+        from icc_cli.data.hierarchy import read_hierarchy
+
+        known = checkpoint.data or {}
+        spec = self.spec or known.get("spec")
+        if not spec:
+            raise UsageError(f"{checkpoint.path} does not say which data it was trained on.", "Name them with --data.")
+        hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else known.get("hierarchy")
+        per_class = self.per_class or known.get("per_class")
+        image_size = self.image_size or known.get("image_size")
+        return DataSource(str(spec), self.root, self.download, hierarchy, per_class, image_size)
+
+    def normalisation(self, checkpoint: "Checkpoint", dataset: "Dataset") -> Normalisation:
+        """As given, else the checkpoint's, else the data set's own."""
+        known = checkpoint.data or {}
+        channels = dataset.image_shape[2]
+        mean = _numbers("--mean", self.mean) or _tuple(known.get("mean")) or dataset.mean
+        std = _numbers("--std", self.std) or _tuple(known.get("std")) or dataset.std
+        if mean is None or std is None:
+            raise UsageError(
+                f"{dataset.spec} has no customary normalisation.",
+                "Give --mean and --std as in training; ImageNet's are 0.485,0.456,0.406 and 0.229,0.224,0.225.",
+            )
+        for name, values in (("--mean", mean), ("--std", std)):
+            if len(values) not in (1, channels):
+                raise UsageError(f"{name} has {len(values)} values, and the images have {channels} channels.")
+        if min(std) <= 0:
+            raise UsageError(f"--std must be positive, got {min(std)}.")
+        return Normalisation(mean, std)
+
+
+class DataShelf:
+    """Keeps the data set loaded last, so that many checkpoints of one data set load it once."""
+
+    def __init__(self) -> None:
+        self._last: tuple[DataSource, Dataset] | None = None
+
+    def load(self, source: "DataSource") -> "Dataset":
+        """The data set of `source`, loaded unless it is the one loaded last."""
+        from icc_cli.data import load
+
+        if self._last is None or self._last[0] != source:
+            self._last = (source, load(source))
+        return self._last[1]
+
+
+@dataclass(frozen=True)
+class Request:
+    """All the options that say what a checkpoint is run as and on, and the shelf of the data that they load."""
+
+    model: ModelRequest
+    data: DataRequest
+    shelf: DataShelf
+
+    def subject(self, path: Path) -> Subject:
+        """The checkpoint at `path` with its model and its data, which is loaded."""
+        checkpoint = self.model.checkpoint(path)
+        spec = self.model.model(checkpoint)
+        dataset = self.shelf.load(self.data.source(checkpoint))
+        return Subject(checkpoint, spec, dataset, self.data.normalisation(checkpoint, dataset))
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{option} must be numbers between commas, got {text!r}.") from error
+
+
+def _tuple(values: object) -> tuple[float, ...] | None:
+    return tuple(float(value) for value in values) if isinstance(values, list | tuple) and values else None

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from icc_cli.errors import UsageError
 from icc_cli.plots.sets import RecordSet
-from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels
+from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels, symbols_of
 from icc_cli.records import MEASURE, Record
 
-MEASURES = ("c1", "c2", "c3", "c4")
 ACCURACIES = ("train_accuracy", "test_accuracy")
 COLUMNS = 3
 
@@ -42,19 +43,21 @@ def rows(models: RecordSet) -> list[Row]:
             "Train with --save-epochs 1,2,5, extract and measure what is saved, and give all the records.",
         )
     names = _names([next(iter(epochs.values())).hparams for epochs in runs])
+    symbols = symbols_of(record for epochs in runs for record in epochs.values())
     found = []
     for name, epochs in zip(names, runs, strict=True):
         final = epochs[max(epochs)].metrics.get("test_accuracy")
         for epoch, record in sorted(epochs.items()):
             metrics = {key: record.metrics.get(key) for key in ACCURACIES}
             for quantity, value in {**record.measures, **metrics}.items():
-                if quantity in (*MEASURES, *ACCURACIES) and value is not None:
+                if value is not None:
                     found.append(
                         {
                             "set": models.name,
                             "run": name,
                             "epoch": epoch,
                             "quantity": quantity,
+                            "symbol": symbols.get(quantity, ""),
                             "value": value,
                             "final_test_accuracy": final,
                         }
@@ -71,37 +74,27 @@ def _names(hparams: Sequence[Mapping[str, object]]) -> list[str]:
 
 
 def draw(found: Sequence[Row]) -> Drawing:
-    """A panel for each quantity. Up to seven runs have a colour and a name each; more are coloured by test accuracy."""
-    quantities = [name for name in (*MEASURES, *ACCURACIES) if any(row["quantity"] == name for row in found)]
-    runs = list(dict.fromkeys((row["set"], row["run"]) for row in found))
-    finals = {(row["set"], row["run"]): row["final_test_accuracy"] for row in found}
-    graded = len(runs) > len(COLOURS) and all(value is not None for value in finals.values())
-    levels = Levels.of("test_accuracy", list(finals.values())) if graded else None
-    several = len({row["set"] for row in found}) > 1
-    lines = -(-len(quantities) // COLUMNS)
-    with panels(lines, min(COLUMNS, len(quantities)), 1.7, sharex=True) as (figure, grid):
+    """A panel for each quantity, the accuracies last and with one scale.
+
+    Up to seven runs have a colour and a name each; more are coloured by their last test accuracy.
+    """
+    measures = list(dict.fromkeys(row["quantity"] for row in found if row["quantity"] not in ACCURACIES))
+    accuracies = [name for name in ACCURACIES if any(row["quantity"] == name for row in found)]
+    quantities = measures + accuracies
+    runs = _runs(found)
+    graded = len(runs) > len(COLOURS) and all(run.final is not None for run in runs)
+    levels = Levels.of("test_accuracy", [run.final for run in runs]) if graded else None
+    with panels(-(-len(quantities) // COLUMNS), min(COLUMNS, len(quantities)), 1.7, sharex=True) as (figure, grid):
         drawing = Drawing(figure)
         cells = grid.ravel().tolist()
-        for axes, quantity in zip(cells, quantities, strict=False):
+        shown = dict(zip(quantities, cells, strict=False))
+        for quantity, axes in shown.items():
             for order, run in enumerate(runs):
-                part = [r for r in found if (r["set"], r["run"]) == run and r["quantity"] == quantity]
-                final = finals[run]
-                name = f"{run[0]}: {run[1]}" if several else run[1]
-                shown = name if final is None else f"{name} (test {final:.3f})"
-                axes.plot(
-                    [row["epoch"] for row in part],
-                    [row["value"] for row in part],
-                    color=levels.colour(final) if levels else COLOURS[order % len(COLOURS)],
-                    marker=None if levels else MARKERS[order % len(MARKERS)],
-                    markersize=2.5,
-                    linewidth=0.7 if levels else 1.3,
-                    label=shown,
-                )
-                drawing.marks += [
-                    Mark(axes, row["epoch"], row["value"], f"{shown}, epoch {row['epoch']}: {row['value']:.4g}")
-                    for row in part
-                ]
-            axes.set_title(label(quantity))
+                _line(drawing, axes, [row for row in run.rows if row["quantity"] == quantity], run, order, levels)
+            symbol = next(row["symbol"] for row in found if row["quantity"] == quantity)
+            axes.set_title(label(quantity, symbol or ""))
+        for name in accuracies[1:]:
+            shown[name].sharey(shown[accuracies[0]])
         for axes in cells[len(quantities) :]:
             axes.set_visible(False)
         for axes in cells[max(0, len(quantities) - COLUMNS) : len(quantities)]:
@@ -113,3 +106,41 @@ def draw(found: Sequence[Row]) -> Drawing:
             handles, texts = cells[0].get_legend_handles_labels()
             figure.legend(handles, texts, loc="outside lower center", ncols=1 if max(map(len, texts)) > 45 else 2)
     return drawing
+
+
+@dataclass(frozen=True)
+class Run:
+    """The rows of one run, what a legend calls it, and its last test accuracy."""
+
+    rows: list[Row]
+    name: str
+    final: float | None
+
+
+def _runs(found: Sequence[Row]) -> list[Run]:
+    several = len({row["set"] for row in found}) > 1
+    parts: dict[tuple[str, str], list[Row]] = {}
+    for row in found:
+        parts.setdefault((row["set"], row["run"]), []).append(row)
+    runs = []
+    for (one, name), part in parts.items():
+        final = part[0]["final_test_accuracy"]
+        text = f"{one}: {name}" if several else name
+        runs.append(Run(part, text if final is None else f"{text} (test {final:.3f})", final))
+    return runs
+
+
+def _line(drawing: Drawing, axes: Any, part: list[Row], run: Run, order: int, levels: Levels | None) -> None:
+    axes.plot(
+        [row["epoch"] for row in part],
+        [row["value"] for row in part],
+        color=levels.colour(run.final) if levels else COLOURS[order % len(COLOURS)],
+        marker=None if levels else MARKERS[order % len(MARKERS)],
+        markersize=2.5,
+        linewidth=0.7 if levels else 1.3,
+        label=run.name,
+    )
+    for row in part:
+        drawing.marks.append(
+            Mark(axes, row["epoch"], row["value"], f"{run.name}, epoch {row['epoch']}: {row['value']:.4g}")
+        )

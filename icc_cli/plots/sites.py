@@ -8,9 +8,9 @@ import numpy as np
 from icc_cli.errors import UsageError
 from icc_cli.measures.result import SiteValues
 from icc_cli.plots.sets import RecordSet
-from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels
+from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels, symbols_of
 
-MEASURES = ("c1", "c2", "c3", "c4")
+COLUMNS = 4
 
 
 def rows(models: RecordSet) -> list[Row]:
@@ -31,11 +31,11 @@ def rows(models: RecordSet) -> list[Row]:
             "Run `icc measure --per-site` on their caches.",
         )
     found = []
-    for depth, networks in sorted(depths.items()):
-        for measure in MEASURES:
+    for measure, symbol in symbols_of(models.records).items():
+        for depth, networks in sorted(depths.items()):
             for place in range(depth):
-                found_values = [sites[place].measures.get(measure) for sites in networks]
-                values = [value for value in found_values if value is not None]
+                known = [sites[place].measures.get(measure) for sites in networks]
+                values = [value for value in known if value is not None]
                 if not values:
                     continue
                 found.append(
@@ -43,6 +43,7 @@ def rows(models: RecordSet) -> list[Row]:
                         "set": models.name,
                         "depth": depth,
                         "measure": measure,
+                        "symbol": symbol,
                         "site": place + 1,
                         "name": networks[0][place].name,
                         "models": len(values),
@@ -54,38 +55,60 @@ def rows(models: RecordSet) -> list[Row]:
 
 
 def draw(found: Sequence[Row]) -> Drawing:
-    """A row of panels for each set, a panel for each measure, a line for each depth; bands of one deviation."""
+    """A panel for each measure, rows of them for each set, a line for each depth with a band of one deviation.
+
+    Networks of several depths are laid over each other: from their first site, 0, to their last, 1.
+    """
     sets = list(dict.fromkeys(row["set"] for row in found))
-    measures = [name for name in MEASURES if any(row["measure"] == name for row in found)]
-    with panels(len(sets), len(measures), 1.9) as (figure, grid):
+    lines = [(one, part) for one in sets for part in _split(row["measure"] for row in found if row["set"] == one)]
+    relative = len({row["depth"] for row in found}) > 1
+    with panels(len(lines), max(len(part) for _, part in lines), 1.75) as (figure, grid):
         drawing = Drawing(figure)
-        for line, one in zip(grid, sets, strict=True):
-            depths = sorted({row["depth"] for row in found if row["set"] == one})
-            for axes, measure in zip(line, measures, strict=True):
-                for order, depth in enumerate(depths):
-                    part = [r for r in found if (r["set"], r["measure"], r["depth"]) == (one, measure, depth)]
-                    if part:
-                        _line(axes, part, order, drawing)
-                axes.set_title(label(measure))
-                axes.locator_params(axis="x", integer=True, nbins=6)
-                axes.set_xlabel("site")
-            line[0].set_ylabel(f"{one}\nmean of models $\\pm$ sd" if one else "mean of models $\\pm$ sd")
-        handles: dict[str, Any] = {}
-        for axes in grid.ravel():
-            handles |= {text: handle for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
+        explained: set[str] = set()
+        for cells, (one, measures) in zip(grid, lines, strict=True):
+            for axes in cells[len(measures) :]:
+                axes.set_visible(False)
+            for axes, measure in zip(cells, measures, strict=False):
+                shown = [row for row in found if (row["set"], row["measure"]) == (one, measure)]
+                _panel(axes, shown, relative, drawing)
+                axes.set_xlabel("depth, first to last site" if relative else "site")
+            cells[0].set_ylabel(f"{one}\nmean of models $\\pm$ sd" if one else "mean of models $\\pm$ sd")
+            if one not in explained:
+                explained.add(one)
+                cells[0].margins(y=0.2)
+                cells[0].legend(loc="best", handlelength=1.5, borderpad=0.1, fontsize=6)
     return drawing
 
 
-def _line(axes: Any, part: list[Row], order: int, drawing: Drawing) -> None:
+def _split(names: Any) -> list[list[str]]:
+    """The distinct names in lines of COLUMNS."""
+    distinct = list(dict.fromkeys(names))
+    return [distinct[i : i + COLUMNS] for i in range(0, len(distinct), COLUMNS)]
+
+
+def _panel(axes: Any, found: list[Row], relative: bool, drawing: Drawing) -> None:
+    for order, depth in enumerate(sorted({row["depth"] for row in found})):
+        part = [row for row in found if row["depth"] == depth]
+        _line(axes, part, [place_of(row, relative) for row in part], order, drawing)
+    axes.set_title(label(found[0]["measure"], found[0]["symbol"] or ""))
+    axes.locator_params(axis="x", integer=not relative, nbins=6)
+
+
+def place_of(row: Row, relative: bool) -> float:
+    """Where a site stands: its number, or, `relative` to the network's sites, from 0 to 1."""
+    if not relative:
+        return float(row["site"])
+    return (row["site"] - 1) / (row["depth"] - 1) if row["depth"] > 1 else 0.5
+
+
+def _line(axes: Any, part: list[Row], x: list[float], order: int, drawing: Drawing) -> None:
     colour = COLOURS[order % len(COLOURS)]
-    x = [row["site"] for row in part]
     mean = np.array([row["mean"] for row in part])
     sd = np.array([row["sd"] for row in part])
     count = max(row["models"] for row in part)
-    text = f"{part[0]['set']}, {part[0]['depth']} sites ({count} model{'s' if count > 1 else ''})"
+    text = f"{part[0]['depth']} sites, {count} model{'s' if count > 1 else ''}"
     axes.plot(x, mean, color=colour, marker=MARKERS[order % len(MARKERS)], markersize=2.5, label=text)
     axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.18, linewidth=0)
-    for row in part:
+    for at, row in zip(x, part, strict=True):
         said = f"{row['name']}: {row['measure']} {row['mean']:.4g} ± {row['sd']:.2g} ({row['models']} models)"
-        drawing.marks.append(Mark(axes, row["site"], row["mean"], said))
+        drawing.marks.append(Mark(axes, at, row["mean"], said))

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path
+from icc_cli.records import Record
 
 with contextlib.suppress(ImportError):
     import matplotlib
@@ -26,6 +27,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "viridis"
 GREY = "#777777"
+PRIME = "\N{PRIME}"
 RC: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -101,13 +103,27 @@ def panels(rows: int, columns: int, height: float, **share: Any) -> Iterator[tup
         yield figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
-def label(name: str) -> str:
-    """What a figure calls a column: c_1 for c1, and its settings behind it."""
+def label(name: str, symbol: str = "") -> str:
+    """What a figure calls a column: c_1 for c1, and its settings behind it.
+
+    `symbol` is what the records say of a measure that the catalog does not have. Primes become U+2032: matplotlib takes
+    that of its mathematics from another font, where it is a 0.
+    """
     base, at, settings = name.partition(catalog.VARIANT)
     about = catalog.find(base)
-    return (about.symbol if about and about.symbol else LABELS.get(base, base.replace("_", " "))) + (
-        f" ({settings})" if at else ""
-    )
+    shown = about.symbol if about else symbol
+    shown = shown.replace("'", PRIME) or LABELS.get(base, base.replace("_", " "))
+    return f"{shown} ({settings})" if at else shown
+
+
+def symbols_of(records: Iterable[Record]) -> dict[str, str]:
+    """The measures of some records in order of appearance, each with its symbol, empty for none."""
+    found: dict[str, str] = {}
+    for record in records:
+        for name in record.measures:
+            about = record.about(name)
+            found[name] = found.get(name) or (about.symbol if about else "")
+    return found
 
 
 def rounded(value: float | None, digits: int = 2) -> str:

@@ -3,16 +3,21 @@
 import csv
 import json
 import statistics
+import warnings
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
 
 from icc_cli import records
+from icc_cli.catalog import About
 from icc_cli.plots import along_training, k_curves, neurons, scatter, sites
-from icc_cli.plots.style import COLOURS, Levels, rounded
+from icc_cli.plots.sets import RecordSet
+from icc_cli.plots.style import COLOURS, Drawing, Levels, label, panels, rounded
+from icc_cli.records import Described
 from tests.conftest import SHARED, icc
 from tests.oracle import is_dead, selectivities
 
@@ -126,6 +131,54 @@ def test_sites_are_means_over_models_of_equal_depth(family, tmp_path):
         for line, depth in zip(axes.lines, sorted({row["depth"] for row in rows}), strict=True):
             mine = [row["mean"] for row in rows if (row["measure"], row["depth"]) == (name, depth)]
             assert line.get_ydata().tolist() == mine
+            # Networks of two depths lie over each other, from the first site to the last.
+            assert line.get_xdata() == pytest.approx(np.linspace(0, 1, depth))
+
+
+def test_sites_of_one_depth_are_numbered(family):
+    rows = sites.rows(RecordSet("", tuple(("", one) for one in read(family / "results") if one.hparams["depth"] == 1)))
+    first = sites.draw(rows).figure.axes[0]
+    assert first.lines[0].get_xdata() == list(range(1, rows[0]["depth"] + 1))
+    assert first.get_xlabel() == "site"
+    assert [text.get_text() for text in first.get_legend().get_texts()] == [f"{rows[0]['depth']} sites, 4 models"]
+
+
+def test_sites_and_training_draw_whatever_was_measured_in_panels_that_can_be_read(family):
+    strange = Described(About("firing", symbol="$f'$"), {})
+    found = []
+    for where, record in enumerate(read(family / "epochs-results")):
+        more = {f"m{i}": 0.5 + i for i in range(5)} | {"firing": 0.25}
+        places = tuple(replace(site, measures={**site.measures, **more}) for site in record.sites)
+        changed = replace(record, measures={**record.measures, **more}, sites=places, described={"firing": strange})
+        found.append((str(where), changed))
+    models = RecordSet("mine", tuple(found))
+    for figure, height in ((sites, 3), (along_training, 4)):
+        rows = figure.rows(models)
+        drawn = figure.draw(rows).figure
+        titles = [axes.get_title() for axes in drawn.axes if axes.get_visible()]
+        assert titles[4:10] == ["m0", "m1", "m2", "m3", "m4", "$f\N{PRIME}$"]
+        assert drawn.axes[0].get_gridspec().nrows == height
+        assert len(titles) == len(set(titles)) == 10 + 2 * (figure is along_training)
+
+
+def test_the_accuracies_along_training_have_one_scale(family):
+    models = RecordSet("", tuple(("", record) for record in read(family / "epochs-results")))
+    axes = {panel.get_title(): panel for panel in along_training.draw(along_training.rows(models)).figure.axes}
+    assert axes["training accuracy"].get_ylim() == axes["test accuracy"].get_ylim()
+
+
+@pytest.mark.parametrize("name", ["inv_sigma", "inv_alpha_kernels", "inv_sigma@target=0.9"])
+def test_primes_are_primes_in_the_fonts_that_everybody_has(tmp_path, name, caplog):
+    with panels(1, 1, 1.0) as (figure, grid):
+        grid[0][0].set_title(label(name))
+    with caplog.at_level("WARNING"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for suffix in (".svg", ".pdf"):
+            Drawing(figure).save(tmp_path / f"x{suffix}")
+    assert not caplog.records, "a font was warned about"
+    texts = [element.text or "" for element in ElementTree.parse(tmp_path / "x.svg").getroot().iter()]
+    assert texts.count("\N{PRIME}") == (2 if "kernels" in name else 1)
+    assert "cmsy10" not in (tmp_path / "x.svg").read_text()
 
 
 def test_training_has_a_line_for_each_run(family, tmp_path):

@@ -1,6 +1,7 @@
 """Files that are absent or complete: written under a temporary name, then renamed."""
 
 import contextlib
+import glob
 import os
 import socket
 from collections.abc import Iterator
@@ -72,14 +73,10 @@ def _sync(path: Path) -> None:
 
 def _remove_leftovers(target: Path) -> None:
     prefix = f".{target.name}.{socket.gethostname()}."
-    for leftover in target.parent.glob(f"{_escape(prefix)}*{TEMPORARY_SUFFIX}"):
+    for leftover in target.parent.glob(f"{glob.escape(prefix)}*{TEMPORARY_SUFFIX}"):
         owner = leftover.name.removeprefix(prefix).removesuffix(TEMPORARY_SUFFIX)
         if owner.isdigit() and not _alive(int(owner)):
             leftover.unlink(missing_ok=True)
-
-
-def _escape(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def _alive(process: int) -> bool:

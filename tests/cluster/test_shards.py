@@ -1,9 +1,10 @@
 """Shards: a partition, stable, balanced by size; the list of inputs fixed by the first worker."""
 
+import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from icc_cli.cluster import plan, shards
@@ -22,14 +23,22 @@ def test_a_partition_that_does_not_depend_on_the_order(sizes, count):
     assert [{items[i] for i in part} for part in parts] == [{shuffled[i] for i in part} for part in again]
 
 
-@given(LISTS, st.integers(1, 12))
+def heaviest(sizes, parts):
+    return max(sum(size + shards.COST_OF_AN_INPUT for size in (sizes[i] for i in part)) for part in parts)
+
+
+def least_possible(sizes, count):
+    """The heaviest shard of the best of all splits."""
+    splits = itertools.product(range(count), repeat=len(sizes))
+    return min(heaviest(sizes, [[i for i, s in enumerate(split) if s == n] for n in range(count)]) for split in splits)
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=6), st.integers(1, 3))
+@example([10**9, 10**9, 2 * 10**9], 2)
+@example([3 * 10**9, 3 * 10**9, 2 * 10**9, 2 * 10**9, 2 * 10**9], 2)
 def test_no_shard_has_more_than_four_thirds_of_the_least_possible(sizes, count):
-    costs = [size + shards.COST_OF_AN_INPUT for size in sizes.values()]
-    heaviest = max(sum(costs[i] for i in part) for part in shards.split(list(sizes.items()), count))
-    ordered = sorted(costs, reverse=True)
-    floors = [sum(costs) / count, ordered[0], sum(ordered[count - 1 : count + 1]) if len(ordered) > count else 0]
-    assert heaviest <= max(floors) * 4 / 3 + max(floors)  # Graham: 4/3 of the optimum, which is under twice the floor
-    assert heaviest <= sum(costs) / count + ordered[0]
+    parts = shards.split([(str(i), size) for i, size in enumerate(sizes)], count)
+    assert heaviest(sizes, parts) <= 4 / 3 * least_possible(sizes, count)
 
 
 @pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "1/0", "a/b", "-1/3", "1/3/5", "1.0/2"])

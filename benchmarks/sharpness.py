@@ -26,6 +26,7 @@ from icc_cli.models.spec import ModelSpec, build
 from icc_cli.perturbation.estimate import Estimate, Settings
 from icc_cli.perturbation.samples import chosen, of_split
 from icc_cli.perturbation.sharpness import sharpness_on
+from icc_cli.subject import Normalisation
 
 METHODS = ("reference", "sequential")
 PRECISE, PRECISE_SEEDS = 0.008, 4
@@ -40,7 +41,7 @@ def estimates(
     data = load(DataSource(known["spec"], per_class=known["per_class"], image_size=known.get("image_size")))
     network = build(ModelSpec(checkpoint.model["spec"], checkpoint.model["args"]))
     load_into(network, checkpoint, "")
-    normalisation = tuple(known["mean"]), tuple(known["std"])
+    normalisation = Normalisation(tuple(known["mean"]), tuple(known["std"]))
     samples = of_split(data.train, normalisation, torch.device("cpu"), chosen(len(data.train), None, 0))
     found: dict[str, list[Estimate]] = {}
     start = time.perf_counter()

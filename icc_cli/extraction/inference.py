@@ -22,7 +22,7 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
     """
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")
-    with _random_state_kept(), _kept(model), exact_float32():
+    with random_state_kept(), _kept(model), exact_float32():
         model.to(device).eval()
         torch.manual_seed(0)
         with torch.inference_mode():
@@ -63,7 +63,8 @@ def _with_gradient(parameter: nn.Parameter) -> tuple[Tensor, ...]:
 
 
 @contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
+def random_state_kept() -> Iterator[None]:
+    """Restore the states of the random generators of torch, numpy and Python at the end of the block."""
     of_numpy, of_python = np.random.get_state(), random.getstate()
     with_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = range(torch.cuda.device_count()) if with_gpu else ()

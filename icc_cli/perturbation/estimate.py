@@ -7,11 +7,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli.errors import UsageError
+
 CONVERGED = "converged"
 HIT_BOUND = "hit-bound"
 UNDEFINED = "undefined"
 NOT_CONVERGED = "not-converged"
 
+MODES = ("random", "worst")
+METHODS = ("sequential", "reference")
 SMALLEST = 1e-5
 """No magnitude under this is looked for."""
 
@@ -26,6 +30,21 @@ class Target:
     def of(self, clean: float) -> float:
         """The accuracy asked of a network whose accuracy without perturbation is `clean`."""
         return self.value if self.kind == "accuracy" else clean - self.value
+
+    @classmethod
+    def parse(cls, text: str) -> "Target":
+        """`accuracy:0.9` or `drop:0.1`; UsageError for anything else."""
+        kind, _, value = text.partition(":")
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if kind not in ("accuracy", "drop") or not 0 < number < 1:
+            raise UsageError(
+                f"the target is accuracy:X or drop:X with X between 0 and 1, got {text!r}.",
+                "The paper's is accuracy:0.9.",
+            )
+        return cls(kind, number)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value:g}"
@@ -47,6 +66,15 @@ class Settings:
     seed: int = 0
     ascent_steps: int = 250
     """Steps of one ascent; the learning rate falls after three fifths of them."""
+    max_samples: int | None = None
+    """So many samples, drawn at random, the same for every network of a seed; None takes all."""
+
+    def __post_init__(self) -> None:
+        if not self.modes or set(self.modes) - set(MODES):
+            raise UsageError(f"the modes are {' and '.join(MODES)}, got {', '.join(self.modes) or 'none'}.")
+        for name, value, choices in (("method", self.method, METHODS), ("bn", self.bn, (None, "eval", "batch"))):
+            if value not in choices:
+                raise UsageError(f"unknown {name} {value!r}.", f"Expected one of {', '.join(map(str, choices))}.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from icc_cli.data import Split
+from icc_cli.subject import Normalisation
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,9 @@ class Samples:
         return ((values.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std).contiguous()
 
 
-def of_split(
-    split: Split,
-    normalisation: tuple[tuple[float, ...], tuple[float, ...]],
-    device: torch.device,
-    rows: NDArray[np.int64],
-) -> Samples:
-    """`rows` of the images of `split`; `normalisation` is the mean and the standard deviation per channel."""
-    mean, std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in normalisation)
+def of_split(split: Split, normalisation: Normalisation, device: torch.device, rows: NDArray[np.int64]) -> Samples:
+    """`rows` of the images of `split`."""
+    mean, std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (normalisation.mean, normalisation.std))
     images = torch.from_numpy(np.ascontiguousarray(split.images[rows])).to(device)
     return Samples(images, torch.from_numpy(split.labels[rows].astype(np.int64)).to(device), mean, std)
 

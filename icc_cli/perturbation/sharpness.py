@@ -37,6 +37,19 @@ class Sharpness:
     bn: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def measures(self) -> dict[str, float | None]:
+        """Every measure by name; None where it is not defined, or was not asked for."""
+        return {name: self.estimates[name].inverse if name in self.estimates else None for name in MEASURES}
+
+    def __getitem__(self, name: str) -> float | None:
+        return self.measures[name]
+
+
+def seed_of(settings: Settings, weights_sha256: str) -> str:
+    """What all randomness derives from. The name and the data play no part: the same weights, the same numbers."""
+    return f"{settings.seed}/{weights_sha256}"
+
 
 def sharpness_on(
     network: nn.Module,

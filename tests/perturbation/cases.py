@@ -8,6 +8,7 @@ from torch import nn
 
 from icc_cli.data import Split
 from icc_cli.perturbation.samples import of_split
+from icc_cli.subject import Normalisation
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.5,), (0.5,)
@@ -32,7 +33,7 @@ def flat(pictures):
 
 def samples(split, mean=MEAN, std=STD):
     """All of `split` as the perturbations take it."""
-    return of_split(split, (mean, std), CPU, np.arange(len(split)))
+    return of_split(split, Normalisation(mean, std), CPU, np.arange(len(split)))
 
 
 def margins(network, split):

@@ -15,6 +15,7 @@ from icc_cli.perturbation.random_draws import RandomDraws
 from icc_cli.perturbation.samples import chosen, of_split
 from icc_cli.perturbation.sharpness import sharpness_on
 from icc_cli.perturbation.weight_space import weight_space
+from icc_cli.subject import Normalisation
 
 CPU = torch.device("cpu")
 EASY = Target("drop", 0.1)
@@ -68,7 +69,7 @@ def fitted(kind, split):
 
 
 def samples(split, at_most=None):
-    return of_split(split, ((0.0,), (1.0,)), CPU, chosen(len(split), at_most, 0))
+    return of_split(split, Normalisation((0.0,), (1.0,)), CPU, chosen(len(split), at_most, 0))
 
 
 def run(network, split, settings=None, max_samples=None, **options):

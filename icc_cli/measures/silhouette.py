@@ -1,7 +1,8 @@
 """c2: layer-level silhouette score of the subclasses (section 2.2.2)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,10 @@ def subclass_silhouettes(view: SiteView) -> Array:
     """Mean silhouette (cosine distance, post-ReLU activations) of each subclass within its class: (subclasses,).
 
     A class of one subclass has no value: NaN. Exact, from sums over each subclass and no pairs: with u = x/|x|
-    (0 for a zero row) and S_C the sum of u over C, the distances from i to the samples of C sum to
-    |C| - u_i . S_C, less the self term 1 - u_i . u_i when i is in C. A sample alone in its subclass scores 0,
-    and so does one whose mean distances are both under 1e-12.
+    (0 for a zero row), m_C the mean of u over C and P_C the sum of |u - m_C|^2, the distances from i to the samples of
+    C have the mean (|u_i - m_C|^2 + P_C / |C|) / 2, in which nothing cancels, and half of 1 more for i, and for each
+    sample of C, that is a zero row. A sample alone in its subclass scores 0, and so does one whose mean distances are
+    both under 1e-12.
     """
     values: list[float] = []
     for group in view.classes:
@@ -29,56 +31,81 @@ def subclass_silhouettes(view: SiteView) -> Array:
     return np.array(values)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Unit or zero rows u = `mean` + `rows` (b, n) of one subclass, |`rows`|^2 (b,), and 1 where u is 0 (b,)."""
+
+    subclass: int
+    mean: Array
+    rows: Array
+    squares: Array
+    silent: Array
+
+
 def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
-    blocks = _Blocks(site, group, np.repeat(np.arange(len(sizes)), sizes))
-    sums = np.zeros((len(sizes), site.shape[1]))
-    for u, own in blocks:
-        for subclass in range(own[0], own[-1] + 1):
-            sums[subclass] += u[own == subclass].sum(axis=0)
+    parts: Iterable[_Part] = _Parts(site, group)
+    means, scatters, silent = _clusters(parts, sizes, site.shape[1])
     totals = np.zeros(len(sizes))
-    for u, own in blocks:
-        totals += np.bincount(own, _scores(u, own, sums, sizes), len(sizes))
+    for part in parts:
+        offsets = means - part.mean
+        # The squared distances of each u from the mean of each subclass.
+        squares = part.squares[:, None] - 2 * (part.rows @ offsets.T) + np.einsum("ij,ij->i", offsets, offsets)
+        distances = (np.maximum(squares, 0) + scatters / sizes + part.silent[:, None] + silent / sizes) / 2
+        totals[part.subclass] += _scores(distances, part.subclass, sizes, part.silent).sum()
     return np.asarray(totals / sizes)
 
 
-def _scores(u: Array, own: NDArray[np.intp], sums: Array, sizes: NDArray[np.intp]) -> Array:
-    """Silhouette of each row of `u` (rows, n), which is in the subclass `own` (rows,)."""
-    rows = np.arange(len(u))
-    distances = sizes - u @ sums.T
-    inside = distances[rows, own] - (1 - np.einsum("ij,ij->i", u, u))
-    inside = np.maximum(inside / np.maximum(sizes[own] - 1, 1), 0)
-    distances /= sizes
-    distances[rows, own] = np.inf
-    nearest = np.maximum(distances.min(axis=1), 0)
+def _clusters(parts: Iterable[_Part], sizes: NDArray[np.intp], neurons: int) -> tuple[Array, Array, Array]:
+    """Of each subclass the mean (S, n), the sum of squared distances from it (S,), and the number of zero rows (S,)."""
+    means, scatters, silent = np.zeros((len(sizes), neurons)), np.zeros(len(sizes)), np.zeros(len(sizes))
+    seen = np.zeros(len(sizes))
+    for part in parts:
+        c, count = part.subclass, len(part.rows)
+        step = part.mean - means[c]
+        share = count / (seen[c] + count)
+        scatters[c] += part.squares.sum() + seen[c] * share * (step @ step)
+        means[c] += share * step
+        silent[c] += part.silent.sum()
+        seen[c] += count
+    return means, scatters, silent
+
+
+def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: Array) -> Array:
+    """Silhouettes (b,) of samples of the subclass `own`, from their mean `distances` (b, S), which are overwritten.
+
+    A sample is at distance 0 from itself, also where it is a zero row, which `distances` takes to be at 1.
+    """
+    if sizes[own] == 1:
+        return np.zeros(len(distances))
+    inside = (sizes[own] * distances[:, own] - silent) / (sizes[own] - 1)
+    distances[:, own] = np.inf
+    nearest = distances.min(axis=1)
     larger = np.maximum(inside, nearest)
-    defined = (sizes[own] > 1) & (larger >= TINY_DISTANCE)
-    return np.where(defined, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
+    return np.where(larger >= TINY_DISTANCE, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
 
 
-class _Blocks:
-    """(u, own) for the rows of a class, a block at a time: ReLU(rows) at unit length, zero rows left zero, and the
-    subclass of each. Goes over them as often as asked, and computes a class that may be held but once."""
+class _Parts:
+    """The parts of a class, a block of rows at a time. Goes over them as often as asked, and computes a class that may
+    be held but once."""
 
-    def __init__(self, site: Site, group: ClassGroup, own: NDArray[np.intp]) -> None:
-        self._site, self._rows, self._own = site, group.rows, own
+    def __init__(self, site: Site, group: ClassGroup) -> None:
+        self._site, self._group = site, group
         self._held = list(self._computed()) if may_hold(site, group.size) else None
 
-    def _computed(self) -> Iterator[tuple[Array, NDArray[np.intp]]]:
-        start = 0
-        for block in row_blocks(self._site, self._rows):
-            yield unit_rows(np.maximum(block, 0, out=block)), self._own[start : start + len(block)]
-            start += len(block)
+    def _computed(self) -> Iterator[_Part]:
+        for number, rows in enumerate(self._group.subclasses):
+            for block in row_blocks(self._site, rows):
+                u = np.maximum(block, 0, out=block)
+                lengths = np.sqrt(np.einsum("ij,ij->i", u, u))
+                silent = lengths == 0
+                u /= np.where(silent, 1, lengths)[:, None]
+                mean = u.mean(axis=0)
+                u -= mean
+                yield _Part(number, mean, u, np.einsum("ij,ij->i", u, u), silent.astype(np.float64))
 
-    def __iter__(self) -> Iterator[tuple[Array, NDArray[np.intp]]]:
+    def __iter__(self) -> Iterator[_Part]:
         return self._computed() if self._held is None else iter(self._held)
-
-
-def unit_rows(activations: Array) -> Array:
-    """Rows scaled in place to unit length; a zero row stays zero."""
-    norms = np.sqrt(np.einsum("ij,ij->i", activations, activations))
-    activations /= np.where(norms > 0, norms, 1)[:, None]
-    return activations
 
 
 SILHOUETTE = Measure(
@@ -89,4 +116,5 @@ SILHOUETTE = Measure(
     average="median",
     symbol="$c_2$",
     settings=("layer_k",),
+    version=2,
 )

@@ -1,0 +1,168 @@
+"""The spread of the cosine distances of all pairs of a set, without the pairs, and without sums that cancel.
+
+With unit rows u_i = m + v_i, m their mean over M rows, and p_i = v_i.v_i, p their mean, the similarity of two rows is
+
+    u_i.u_j = m.m + b_i + b_j + v_i.v_j,    b_i = m.v_i = (p - p_i) / 2.
+
+Over the pairs i != j it has the mean 1 - sum p_i / (M - 1) and, with D = sum (p_i - p)^2, the variance
+
+    (D (M + 2) / 2 + norm_F(V'V)^2 - sum p_i^2) / (M (M - 1)) - (sum p_i / (M (M - 1)))^2.
+
+Every term is of the order of the variance itself, however tight the set is, so that V'V may be taken in float32. Only
+where there are about as few rows as neurons may all distances be equal but not small: there the M x M matrix is taken.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icc_cli.measures.site import Array
+
+FLOAT32_FROM = 64
+"""Neurons from which V'V is taken in float32: it takes half the time there."""
+
+
+@dataclass(frozen=True)
+class Centred:
+    """The unit rows of a block about their mean: `rows` v (M, n), `mean` (n,), `squares` v.v (M,); and how many
+    `zeros` there were, rows without a direction, which are left out: their similarity with any other is 0."""
+
+    mean: Array
+    rows: Array
+    squares: Array
+    zeros: int
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+
+def centred(activations: Array) -> Centred:
+    """The directions of `activations` (N, n), which are overwritten."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", activations, activations))
+    zeros = len(lengths) - np.count_nonzero(lengths)
+    if zeros:
+        activations, lengths = activations[lengths > 0], lengths[lengths > 0]
+    weights = 1 / lengths
+    mean = weights @ activations / max(len(lengths), 1)
+    activations *= weights[:, None]
+    activations -= mean
+    return Centred(mean, activations, np.einsum("ij,ij->i", activations, activations), int(zeros))
+
+
+def gram(rows: Array) -> NDArray[np.floating]:
+    """V'V (n, n) of `rows` (M, n). numpy sees that both factors are one array, and computes one triangle."""
+    factor = rows.astype(np.float32) if rows.shape[1] >= FLOAT32_FROM else rows
+    product: NDArray[np.floating] = factor.T @ factor
+    return product
+
+
+def spread_of_few(block: Centred, convention: str) -> float:
+    """Standard deviation of the pairwise distances, from the M x M matrix of similarities."""
+    count, total = block.count, float(block.squares.sum())
+    pairs = count * (count - 1)
+    if pairs == 0:
+        return _spread(0.0, total, count, block.zeros, convention)
+    similarity = block.rows @ block.rows.T
+    shares = (total / count - block.squares) / 2
+    similarity += shares[:, None]
+    similarity += shares + total / pairs  # less the mean
+    np.fill_diagonal(similarity, 0)
+    variance = float(np.vdot(similarity, similarity)) / pairs
+    return _spread(variance, total, count, block.zeros, convention)
+
+
+def spread_of_many(block: Centred, product: NDArray[np.floating], convention: str) -> float:
+    """The same from V'V."""
+    norm = float(np.square(product, dtype=np.float64).sum())
+    squares = float(block.squares @ block.squares)
+    return _spread_of_sums(block.count, block.zeros, float(block.squares.sum()), squares, norm, convention)
+
+
+class Scatter:
+    """Sums over blocks of unit rows about a point near all of them, from which the spread of the whole set follows."""
+
+    def __init__(self, centre: Array) -> None:
+        n = len(centre)
+        self._centre = centre
+        self._count = self._zeros = 0
+        self._total = self._squares = 0.0
+        self._shift, self._weighted = np.zeros(n), np.zeros(n)
+        self._gram = np.zeros((n, n))
+        self._offsets: list[Array] = []
+
+    def add(self, block: Centred) -> None:
+        """Add all of `block` but its V'V."""
+        self._zeros += block.zeros
+        if block.count == 0:
+            return
+        offset = block.mean - self._centre
+        squares = block.squares + 2 * (block.rows @ offset) + offset @ offset
+        total = float(squares.sum())
+        self._count += block.count
+        self._total += total
+        self._squares += float(squares @ squares)
+        self._shift += block.count * offset
+        self._weighted += squares @ block.rows + total * offset
+        self._offsets.append(np.sqrt(block.count) * offset)
+
+    def add_gram(self, product: NDArray[np.floating]) -> None:
+        """Add V'V of blocks that were added."""
+        self._gram += product
+
+    def merge(self, other: "Scatter") -> None:
+        """Add the sums of `other`, which are about the same point."""
+        self._count += other._count
+        self._zeros += other._zeros
+        self._total += other._total
+        self._squares += other._squares
+        self._shift += other._shift
+        self._weighted += other._weighted
+        self._gram += other._gram
+        self._offsets += other._offsets
+
+    def spread(self, convention: str) -> float:
+        """Standard deviation of the pairwise distances. Ends the use of these sums."""
+        if self._count < 2:
+            return _spread(0.0, 0.0, self._count, self._zeros, convention)
+        offsets = np.array(self._offsets)
+        product = self._gram
+        product += offsets.T @ offsets
+        # From sums about the centre to sums about the mean, which lies `step` from it.
+        step = self._shift / self._count
+        moved, length = product @ step, float(step @ step)
+        along = float(step @ moved)
+        norm = float(np.vdot(product, product)) - 2 * self._count * along + (self._count * length) ** 2
+        squares = self._squares - 4 * float(step @ self._weighted) + 4 * along
+        squares += 2 * length * self._total - 3 * self._count * length**2
+        total = self._total - self._count * length
+        return _spread_of_sums(self._count, self._zeros, total, squares, norm, convention)
+
+
+def _spread_of_sums(count: int, zeros: int, total: float, squares: float, norm: float, convention: str) -> float:
+    """The spread from sum p, sum p^2 and norm_F(V'V)^2 about the mean."""
+    pairs = count * (count - 1)
+    if pairs == 0:
+        return _spread(0.0, total, count, zeros, convention)
+    deviation = squares - total**2 / count
+    variance = (deviation * (count + 2) / 2 + norm - squares) / pairs - (total / pairs) ** 2
+    return _spread(variance, total, count, zeros, convention)
+
+
+def _spread(variance: float, total: float, count: int, zeros: int, convention: str) -> float:
+    """The spread of the distances of `count` unit rows and `zeros` zero rows.
+
+    `variance` is that over the pairs of unit rows, `total` their sum of p; a pair with a zero row is at distance 1.
+    `paper`: over distinct pairs. `reference`: over the full matrix, its zero diagonal included.
+    """
+    everything = count + zeros
+    if everything < 2:
+        return 0.0
+    lit = count * (count - 1) / (everything * (everything - 1))
+    distance = total / (count - 1) if count > 1 else 0.0
+    variance = lit * max(variance, 0.0) + lit * (1 - lit) * (1 - distance) ** 2
+    if convention == "reference":
+        share = (everything - 1) / everything
+        variance = share * variance + share * (1 - share) * (1 - lit + lit * distance) ** 2
+    return float(np.sqrt(variance))

@@ -22,8 +22,11 @@ MODELS = {
 }
 
 
-def icc(*arguments, cwd=None, stdin=None, timeout=240):
-    """Run `icc` in a process of its own, as a user would; gives the completed process, outputs as text."""
+def icc(*arguments, cwd=None, stdin=None, timeout=240, path=""):
+    """Run `icc` in a process of its own, as a user would; gives the completed process, outputs as text.
+
+    `path` is a folder of packages beside the installed ones.
+    """
     return subprocess.run(
         [sys.executable, "-m", "icc_cli", *map(str, arguments)],
         cwd=cwd,
@@ -31,7 +34,7 @@ def icc(*arguments, cwd=None, stdin=None, timeout=240):
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), str(path)])), "OMP_NUM_THREADS": "1"},
     )
 
 

@@ -1,78 +1,71 @@
-"""What `icc rank` reads: record files, folders of them, a table, or any of these on standard input."""
+"""What `icc rank`, the figures and the report read, and what they say of it."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from icc_cli import records
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import RECORD_SUFFIXES, expand
-from icc_cli.errors import FormatError, IccError, UsageError
+from icc_cli.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
+    from icc_cli.ranking.rank import Studies
+    from icc_cli.ranking.sources.inputs import Loaded
     from icc_cli.ranking.sources.selection import Selection
-    from icc_cli.ranking.table import ModelTable
+    from icc_cli.ranking.sources.sets import Located, ModelSet
+    from icc_cli.ranking.study import Settings
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 STANDARD_INPUT = "-"
 
-Located = tuple[str, records.Record]
+
+@dataclass(frozen=True)
+class SideTables:
+    """Tables by checkpoint that go with the records: `runs` with settings and results, `join` with measures."""
+
+    runs: Path | None = None
+    join: Path | None = None
 
 
-def load(inputs: Sequence[str], selection: "Selection", report: Reporter) -> "tuple[ModelTable, int]":
-    """The table of models that `inputs` hold, and how many of them could not be read.
+@dataclass(frozen=True)
+class Asked:
+    """What is to be ranked, and how its models are chosen."""
 
-    Inputs that cannot be read are reported and passed over when there are several, as long as one can.
-    """
-    from icc_cli.ranking.sources.delimited import read_delimited
-    from icc_cli.ranking.sources.joined import join
-
-    tables = [name for name in inputs if Path(name).suffix in TABLE_SUFFIXES]
-    if tables and len(inputs) > 1:
-        raise UsageError(f"{tables[0]} is a table, and {len(inputs) - 1} more inputs are named.", "Rank one at a time.")
-    if tables:
-        with _opened(Path(tables[0])) as lines:
-            return read_delimited(lines, tables[0], selection), 0
-    if STANDARD_INPUT in inputs:
-        text = _standard_input()
-        if _is_table(text):
-            if len(inputs) > 1:
-                raise UsageError("standard input holds a table, and more inputs are named.", "Rank one at a time.")
-            return read_delimited(text, "standard input", selection), 0
-        found, failures = _located(inputs, text, report)
-    else:
-        found, failures = located(inputs, report)
-    table, told = join(found, selection.sweep)
-    for text_line in told:
-        report.warn(text_line)
-    return table, failures
+    selection: "Selection"
+    settings: "Settings"
+    side: SideTables = field(default_factory=SideTables)
+    pool: bool = False
 
 
-def located(inputs: Sequence[str], report: Reporter) -> tuple[list[Located], int]:
+def studies(inputs: Sequence[str], asked: Asked, report: Reporter) -> "tuple[Studies, int]":
+    """The studies of the sets of models that `inputs` hold, and how many inputs could not be read."""
+    from icc_cli.ranking.sources.inputs import load
+
+    return studies_of(load(inputs, asked.selection, asked.pool, _standard_input(inputs)), asked, report)
+
+
+def studies_of(loaded: "Loaded", asked: Asked, report: Reporter) -> "tuple[Studies, int]":
+    """The studies of what is loaded already."""
+    from icc_cli.ranking.rank import studies as made
+
+    for line in loaded.told:
+        report.warn(line)
+    for failure in loaded.failures:
+        report.error(failure)
+    sets = [_with_side_tables(one, asked, report) for one in loaded.sets]
+    found = made(sets, asked.selection, asked.settings)
+    for line in found.told:
+        report.warn(line)
+    return found, len(loaded.failures)
+
+
+def located(inputs: Sequence[str], report: Reporter) -> "tuple[list[Located], int]":
     """The records that `inputs` hold, each with where it lies, and how many inputs could not be read."""
-    return _located(inputs, _standard_input() if STANDARD_INPUT in inputs else [], report)
+    from icc_cli.ranking.sources.inputs import located as read
 
-
-def _located(inputs: Sequence[str], text: list[str], report: Reporter) -> tuple[list[Located], int]:
-    found: list[Located] = []
-    failures: list[IccError] = []
-    total = 0
-    for read in _record_inputs(inputs, text):
-        total += 1
-        try:
-            found += list(read)
-        except IccError as error:
-            failures.append(error)
-    if total == 0:
-        raise UsageError("there is no input.", "Name record files, folders of them or a table, or pipe into `-`.")
-    if total == 1 and failures:
-        raise failures[0]
+    found, failures = read(inputs, _standard_input(inputs))
     for failure in failures:
         report.error(failure)
-    if not found:
-        raise IccError(f"none of the {total} inputs could be read.")
     return found, len(failures)
 
 
@@ -97,58 +90,39 @@ def directions_of(texts: list[str]) -> dict[str, int]:
     return chosen
 
 
-def read_side_table(path: Path) -> str:
-    """The text of a table named by an option."""
-    with _opened(path) as lines:
-        return lines.read()
+def _with_side_tables(models: "ModelSet", asked: Asked, report: Reporter) -> "ModelSet":
+    """The set with what --runs and --join add to its table."""
+    from icc_cli.ranking.sources.runs import read_runs, with_measures, with_runs
+
+    table, selection = models.table, asked.selection
+    told: list[str] = []
+    if asked.side.runs is not None:
+        path = asked.side.runs
+        table, told = with_runs(
+            table, read_runs(_text(path), str(path)), selection.target, selection.hparams, str(path)
+        )
+    if asked.side.join is not None:
+        path = asked.side.join
+        table, more = with_measures(table, read_runs(_text(path), str(path)), str(path))
+        told += more
+    for line in told:
+        report.warn(line)
+    return replace(models, table=table)
 
 
-def _record_inputs(inputs: Sequence[str], text: list[str]) -> Iterator[Iterator[Located]]:
-    for name in inputs:
-        if name == STANDARD_INPUT and text and text[0].startswith("{"):
-            yield _parsed(text)
-        elif name == STANDARD_INPUT:
-            for item in expand(text, RECORD_SUFFIXES):
-                yield _from_file(item.path)
-        else:
-            for item in expand([name], RECORD_SUFFIXES):
-                yield _from_file(item.path)
-
-
-def _from_file(path: Path) -> Iterator[Located]:
-    for record in records.read(path):
-        yield str(path), record
-
-
-def _parsed(lines: list[str]) -> Iterator[Located]:
-    for i, line in enumerate(lines, 1):
-        where = f"standard input line {i}"
-        yield where, records.parse(line, where)
-
-
-def _standard_input() -> list[str]:
+def _text(path: Path) -> str:
     try:
-        return [line for line in sys.stdin.read().splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise FormatError(f"standard input is no text: {error}.") from error
-
-
-def _is_table(lines: list[str]) -> bool:
-    """Records begin with a brace and paths name files; anything else with a separator is a table's header."""
-    return (
-        bool(lines)
-        and not lines[0].startswith("{")
-        and any(c in lines[0] for c in ",;\t")
-        and not Path(lines[0].strip()).exists()
-    )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield lines
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read {path} as a table: {error}.") from error
+
+
+def _standard_input(inputs: Sequence[str]) -> list[str]:
+    if STANDARD_INPUT not in inputs:
+        return []
+    try:
+        return [line for line in sys.stdin.read().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise FormatError(f"standard input is no text: {error}.") from error

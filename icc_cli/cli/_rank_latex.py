@@ -17,9 +17,18 @@ AXES = {
     "width": "width",
     "depth": "depth",
 }
-HEADS = {"measure": "", "Psi": "total", "p90": "90 \\%"}
+HEADS = {"measure": "", "Psi": "total", "p_holm": "$p$", "p90": "90 \\%"}
 # Said once in the comment above the table, or not a number of the paper's tables.
-LEFT_OUT = ("direction", "models", "score", "versus", "tau", "environments", "dropped")
+LEFT_OUT = (
+    "direction", "sign", "models", "score", "versus", "tau", "environments", "dropped", "control", "interval", "p"
+)  # fmt: skip
+HUNDREDTHS = ("cmi", "pgdl")
+LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩµ"
+COMMANDS = (
+    "alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon varphi chi "
+    "psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega mu"
+)
+GREEK = {letter: rf"$\{command}$" for letter, command in zip(LETTERS, COMMANDS.split(), strict=True)}
 MEASURE_NAMES = ("measure", "given", "versus")
 
 
@@ -36,24 +45,36 @@ def latex(rows: Sequence[Row], title: str) -> str:
     signs = {row["measure"]: f"{row['measure']} {row['direction']:+d}" for row in rows if "direction" in row}
     told = [f"% {title}."] if title else []
     told += ["% Values are multiplied by the measure's direction: " + ", ".join(signs.values()) + "."] if signs else []
+    told += ["% p is Holm's."] if "p_holm" in columns else []
+    body = []
+    for place, (row, found) in enumerate(zip(rows, cells, strict=True)):
+        if row.get("control") and place and not rows[place - 1].get("control"):
+            body.append(r"\midrule")
+        parts = [found.get(name, ("--", "")) for name in columns]
+        body.append(" & ".join(value for value, _ in parts) + r" \\")
+        if any(below for _, below in parts):
+            body.append(" & ".join(below and rf"{{\scriptsize {below}}}" for _, below in parts) + r" \\")
+    dense = any(below for row in cells for _, below in row.values())
+    spec = "@{}" + "l" + "r" * (len(columns) - 1) + "@{}" if dense else "l" + "r" * (len(columns) - 1)
     return "\n".join(
         [
             *told,
             r"% Needs \usepackage{booktabs}.",
-            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
+            *([r"{\setlength{\tabcolsep}{2.5pt}\footnotesize"] if dense else []),
+            rf"\begin{{tabular}}{{{spec}}}",
             r"\toprule",
             " & ".join(heads) + r" \\",
             r"\midrule",
-            *(" & ".join(row.get(name, "--") for name in columns) + r" \\" for row in cells),
+            *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}" + ("}" if dense else ""),
         ]
     )
 
 
 def escaped(text: str) -> str:
     """`text` as LaTeX prints it."""
-    spelled = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"}
+    spelled = {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}", "|": "$|$", "<": "$<$", ">": "$>$"} | GREEK
     return "".join("\\" + c if c in "&%$#_{}" else spelled.get(c, c) for c in text)
 
 
@@ -71,27 +92,30 @@ def decimal(value: float) -> str:
     return "$-$" + text if value < 0 and float(text) else text
 
 
-def _cells(row: Row) -> dict[str, str]:
-    cells: dict[str, str] = {}
+def _cells(row: Row) -> dict[str, tuple[str, str]]:
+    """For each column the value, and the interval that stands below it."""
+    cells: dict[str, tuple[str, str]] = {}
+    scale = 100 if row.get("score") in HUNDREDTHS else 1
     for name, value in row.items():
         if name == "axes":
             for axis, numbers in value.items():
-                cells[axis] = _cell(next(iter(numbers.values())), numbers.get("interval"))
+                cells[axis] = _cell(next(iter(numbers.values())), numbers.get("interval"), 1)
         elif name in MEASURE_NAMES and isinstance(value, str):
-            cells[name] = symbol(value)
+            cells[name] = (symbol(value), "")
         elif not name.endswith("_interval"):
-            cells[name] = _cell(value, row.get(f"{name}_interval"))
+            cells[name] = _cell(value, row.get(f"{name}_interval"), scale if name == "value" else 1)
     held_out = LEFT_OUT if "measure" in row else ()
     return {
         name: cell for name, cell in cells.items() if name not in held_out and not (name == "given" and "axes" in row)
     }
 
 
-def _cell(value: Any, interval: Any) -> str:
+def _cell(value: Any, interval: Any, scale: int) -> tuple[str, str]:
     if value is None:
-        return "--"
+        return "--", ""
     if isinstance(value, list):
-        return escaped(", ".join(map(str, value))) or "--"
+        return escaped(", ".join(map(str, value))) or "--", ""
     if not isinstance(value, float):
-        return escaped(str(value))
-    return decimal(value) + (f" [{decimal(interval[0])}, {decimal(interval[1])}]" if interval else "")
+        return escaped(str(value)), ""
+    below = f"[{decimal(scale * interval[0])}, {decimal(scale * interval[1])}]" if interval else ""
+    return decimal(scale * value), below

@@ -1,9 +1,9 @@
-"""How `icc rank` shows its rows: nested for JSON, one line a measure for the rest."""
+"""How `icc rank` shows its rows: nested for JSON, a line for each measure in the rest."""
 
 import json
-from collections.abc import Sequence
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,6 +13,9 @@ from icc_cli.cli._tables import Row, chosen, render
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
 
+if TYPE_CHECKING:
+    from icc_cli.ranking.result import Ranking
+
 SUFFIXES = {
     ".csv": Format.csv,
     ".json": Format.json,
@@ -21,30 +24,46 @@ SUFFIXES = {
     ".tex": Format.latex,
     ".txt": Format.table,
 }
-DIGITS = {Format.table: 6, Format.markdown: 4}
-COUNTS = "below each value: groups / pairs / ties"
+FILE_WIDTH = 120
+NARROWEST = 60
 
 
-def emit(rows: Sequence[Row], requested: Format | None, output: Path | None, title: str) -> None:
-    """Print `rows`, or write them to `output` and print its path. A .json file holds a list, the pipe lines."""
+def emit(ranking: "Ranking", requested: Format | None, output: Path | None, verbose: bool) -> None:
+    """Print the rows, or write them to `output` and print its path. A .json file holds a list, the pipe lines."""
     if output is None:
-        typer.echo(text(rows, chosen(requested), title))
+        typer.echo(text(ranking, chosen(requested), _width(), verbose))
         return
     path, form = _destination(output, requested)
-    content = json.dumps(list(rows), indent=1) if path.suffix == ".json" else text(rows, form, title)
+    whole = path.suffix == ".json"
+    content = json.dumps(ranking.rows, indent=1) if whole else text(ranking, form, FILE_WIDTH, verbose)
     write_atomically(path, content + "\n")
     typer.echo(path)
 
 
-def text(rows: Sequence[Row], form: Format, title: str) -> str:
-    """`rows` in one of the formats, without a final newline."""
+def text(ranking: "Ranking", form: Format, width: int = FILE_WIDTH, verbose: bool = False) -> str:
+    """The rows in one of the formats, without a final newline."""
+    from icc_cli.ranking import text as terminal
+
     if form is Format.json:
-        return render(rows, form)
+        return render(ranking.rows, form)
     if form is Format.csv:
-        return render([_flat(row) for row in rows], form)
-    if form is Format.latex:
-        return latex(rows, title.removesuffix(f"; {COUNTS}"))
-    return render([_brief(row, form) for row in rows], form, title, DIGITS[form])
+        return render([_flat(row) for row in ranking.rows], form)
+    parts = []
+    for part in ranking.parts:
+        title = f"{part.name}: {part.title}" if part.name else part.title
+        if form is Format.latex:
+            parts.append(latex(part.rows, title))
+        elif form is Format.markdown:
+            parts.append(_markdown(part.rows, title if len(ranking.parts) > 1 else ""))
+        else:
+            parts.append(terminal.table(part.rows, title, width, verbose))
+    return "\n\n".join(parts)
+
+
+def _width() -> int:
+    from rich.console import Console
+
+    return max(NARROWEST, Console().width)
 
 
 def _destination(output: Path, requested: Format | None) -> tuple[Path, Format]:
@@ -53,6 +72,10 @@ def _destination(output: Path, requested: Format | None) -> tuple[Path, Format]:
         if requested not in (None, form):
             raise UsageError(f"-o {output} and --format {requested} disagree.", "Leave --format out.")
         return output, form
+    if re.fullmatch(r"\.[A-Za-z]+\d?", output.suffix) and not output.is_dir():
+        raise UsageError(
+            f"cannot write a ranking to {output}.", f"Name a file that ends in {', '.join(SUFFIXES)}, or a folder."
+        )
     form = requested or Format.json
     suffix = next(suffix for suffix, known in SUFFIXES.items() if known is form)
     return output / f"rank{suffix}", form
@@ -73,43 +96,21 @@ def _flat(row: Row) -> Row:
 def _split(row: Row) -> Row:
     split: Row = {}
     for key, value in row.items():
-        if key.endswith("interval"):
+        if key.endswith("interval") and not isinstance(value, str):
             split[f"{key}.low"], split[f"{key}.high"] = value or (None, None)
         else:
             split[key] = " ".join(map(str, value)) if isinstance(value, list) else value
     return split
 
 
-def _brief(row: Row, form: Format) -> Row:
-    """What a person reads: the value of each axis, and on a terminal the counts and the interval below it."""
-    brief: Row = {}
-    for key, value in row.items():
-        if key == "axes":
-            for axis, numbers in value.items():
-                brief[axis] = _cell(numbers, form)
-        elif key.endswith("_interval"):
-            name = key.removesuffix("_interval")
-            brief[name] = _with_interval(brief[name], value, form)
-        else:
-            brief[key] = " ".join(map(str, value)) or "-" if isinstance(value, list) else value
-    return brief
+def _markdown(rows: "tuple[Row, ...]", title: str) -> str:
+    from icc_cli.ranking.cells import lines
 
-
-def _cell(numbers: dict[str, Any], form: Format) -> Any:
-    value = next(iter(numbers.values()))
-    shown = _with_interval(value, numbers["interval"], form) if "interval" in numbers else value
-    if form is not Format.table or "groups" not in numbers:
-        return shown
-    first = "-" if shown is None else shown if isinstance(shown, str) else _number(shown, form)
-    return f"{first}\n{numbers['groups']} / {numbers['pairs']} / {numbers['ties']}"
-
-
-def _with_interval(value: Any, interval: Any, form: Format) -> Any:
-    if value is None or interval is None:
-        return value
-    low, high = (_number(bound, form) for bound in interval)
-    return f"{_number(value, form)} [{low}, {high}]"
-
-
-def _number(value: float, form: Format) -> str:
-    return f"{value:.{DIGITS[form]}f}"
+    shown = lines(rows)
+    head = list(dict.fromkeys(name for line in shown for name in line.head))
+    axes = list(dict.fromkeys(name for line in shown for name in line.axes))
+    table = [
+        {**{name: line.head.get(name, "-") for name in head}, **{name: line.axes.get(name, "-") for name in axes}}
+        for line in shown
+    ]
+    return (f"{title}\n\n" if title else "") + render(table, Format.markdown)

@@ -34,7 +34,7 @@ def render(rows: Sequence[Row], form: Format, title: str = "", digits: int = 4) 
         return buffer.getvalue().rstrip("\n")
     cells = [[_cell(row.get(column), digits) for column in columns] for row in rows]
     if form is Format.markdown:
-        lines = [columns, ["---"] * len(columns), *cells]
+        lines = [[_marked(c) for c in columns], ["---"] * len(columns), *([_marked(c) for c in row] for row in cells)]
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
     if form is Format.latex:
         return _latex(columns, cells)
@@ -45,6 +45,11 @@ def _cell(value: Any, digits: int) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def _marked(text: str) -> str:
+    """`text` as a markdown cell shows it: bars end no cell, angle brackets are no tags."""
+    return "".join("\\" + c if c in "|<>*_`" and (c != "_" or "__" in text) else c for c in text)
 
 
 def _latex(columns: list[str], cells: list[list[str]]) -> str:

@@ -2,14 +2,13 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._rank_input import TABLE_SUFFIXES, directions_of, load, located, names_of, read_side_table
+from icc_cli.cli._rank_input import Asked, SideTables, directions_of, located, names_of, studies
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CACHE_SUFFIXES, EXIT_SOME_FAILED, Input, expand
 from icc_cli.cli._tables import render
@@ -19,10 +18,9 @@ from icc_cli.files import write_atomically
 if TYPE_CHECKING:
     from icc_cli.cache.read import Cache
     from icc_cli.data import Dataset
-    from icc_cli.plots.sets import ModelSet, RecordSet
     from icc_cli.plots.style import Drawing, Row
-    from icc_cli.ranking.sources.selection import Selection
-    from icc_cli.records import Record
+    from icc_cli.ranking.sources.sets import ModelSet, RecordSet
+    from icc_cli.ranking.study import Study
 
 Records = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Record files, folders of them, or - (stdin).")]
 Figure = Annotated[
@@ -65,21 +63,21 @@ def scatter(
 ) -> None:
     """Each measure against test accuracy, with its Kendall coefficients (Figure 3)."""
     from icc_cli.plots import scatter as figure
-    from icc_cli.ranking.prepare import only_hparams
+    from icc_cli.ranking.names import suggestion
     from icc_cli.ranking.sources.selection import Selection
+    from icc_cli.ranking.study import Settings
 
     report, path = Reporter(quiet), _destination(output, "scatter")
     selection = Selection(target, names_of(hparams), names_of(measures))
-    chosen = directions_of(direction or [])
-    sets, failures = _sets(inputs, selection, min_train_accuracy, runs, report)
+    settings = Settings(directions_of(direction or []), min_train_accuracy, controls=False)
+    made, failures = studies(inputs, Asked(selection, settings, SideTables(runs)), report)
     rows: list[Row] = []
-    for models in sets:
-        table = only_hparams(models.table, selection.hparams) if selection.hparams else models.table
-        if color not in (None, "none", *table.hparams):
-            raise UsageError(f"there is no hyperparameter {color!r}.", f"There is: {', '.join(table.hparams)}.")
-        colour = None if color == "none" else color or figure.telling(table, target)
-        kept = replace(models, table=table)
-        rows += figure.rows(kept, figure.measures_of(table, selection), target, colour, chosen)
+    for models, study in made.found:
+        _say(study, models, len(made.found), report)
+        if color is not None and color not in ("none", *study.runs.hparams):
+            raise UsageError(f"there is no hyperparameter {color!r}.", suggestion(color, study.runs.hparams))
+        colour = None if color == "none" else color or figure.telling(study)
+        rows += figure.rows(study, colour, models.name)
     if color is None and len({row["colour"] for row in rows}) > 1:
         # One legend for all the panels.
         rows = [{**row, "colour": None, "level": None} for row in rows]
@@ -93,7 +91,7 @@ def k(
     target: Target = "test_accuracy",
     min_train_accuracy: LeastAccuracy = None,
     runs: Runs = None,
-    bootstrap: Annotated[int, typer.Option(min=100, help="Resamples for the bands.")] = 2000,
+    bootstrap: Annotated[int, typer.Option(min=100, hidden=True, help="The bands need no resamples.")] = 2000,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the bands.")] = 0.95,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -103,15 +101,17 @@ def k(
     c1's k is multiplied by the number of subclasses of a class, as in the paper.
     """
     from icc_cli.plots import k_curves as figure
-    from icc_cli.ranking.bootstrap import Bootstrap
     from icc_cli.ranking.sources.selection import Selection
+    from icc_cli.ranking.study import Settings
 
     report, path = Reporter(quiet), _destination(output, "k")
     selection = Selection(target, measures=figure.MEASURES)
-    sets, failures = _sets(inputs, selection, min_train_accuracy, runs, report)
+    settings = Settings({}, min_train_accuracy, controls=False)
+    made, failures = studies(inputs, Asked(selection, settings, SideTables(runs)), report)
     rows: list[Row] = []
-    for models in sets:
-        rows += figure.rows(models, target, Bootstrap(bootstrap, confidence))
+    for models, study in made.found:
+        _say(study, models, len(made.found), report)
+        rows += figure.rows(models, study, confidence)
         if figure.subclasses_per_class(models) is None and any(row["measure"] == "c1" for row in rows):
             report.warn(f"the records of {models.name} do not say how many subclasses a class has; c1's k is plain.")
     _write(rows, figure.draw, path, data, failures)
@@ -209,59 +209,14 @@ app = typer.Typer(no_args_is_help=True, help="The paper's figures, from records 
 FIGURES = (scatter, k, sites, training, neurons)
 
 
-def _sets(
-    inputs: list[str], selection: "Selection", least: float | None, runs: Path | None, report: Reporter
-) -> "tuple[list[ModelSet], int]":
-    """The sets of models to rank, prepared as `icc rank` prepares them; one without a name for a table."""
-    from icc_cli.plots.sets import ModelSet
-
-    if any(Path(name).suffix in TABLE_SUFFIXES for name in inputs):
-        table, failures = load(inputs, selection, report)
-        sets, told = _prepared([ModelSet("", (), table)], selection, least, runs)
-    else:
-        found, failures = located(inputs, report)
-        sets, told = prepared_sets(found, selection, least, runs)
-    for line in told:
-        report.warn(line)
-    return sets, failures
-
-
-def prepared_sets(
-    found: "Sequence[tuple[str, Record]]", selection: "Selection", least: float | None, runs: Path | None
-) -> "tuple[list[ModelSet], list[str]]":
-    """The sets of models that located records make, prepared for ranking, and what a person should be told."""
-    from icc_cli.plots.sets import model_sets
-
-    sets, told = model_sets(found, selection.sweep)
-    kept, more = _prepared(sets, selection, least, runs)
-    return kept, told + more
-
-
-def _prepared(
-    sets: "list[ModelSet]", selection: "Selection", least: float | None, runs: Path | None
-) -> "tuple[list[ModelSet], list[str]]":
-    from icc_cli.ranking.prepare import prepare
-    from icc_cli.ranking.sources.runs import read_runs, with_runs
-
-    kept, told = [], []
-    side = read_runs(read_side_table(runs), str(runs)) if runs is not None else None
-    for models in sets:
-        table = models.table
-        if side is not None:
-            table, lines = with_runs(table, side, selection.target, selection.hparams, str(runs))
-            told += lines
-        # Names of files may repeat; which models are kept is told by their weights.
-        names = dict(zip(models.hashes, table.names, strict=True)) if models.found else {}
-        table, left_out = prepare(replace(table, names=tuple(names) or table.names), selection.target, least)
-        told += [f"{models.name}: {line}" if len(sets) > 1 else line for line in left_out]
-        found = tuple(item for item in models.found if item[1].weights_sha256 in table.names)
-        shown = tuple(names.get(name, name) for name in table.names)
-        kept.append(replace(models, found=found, table=replace(table, names=shown)))
-    return kept, told
+def _say(study: "Study", models: "ModelSet", sets: int, report: Reporter) -> None:
+    """What was converted, assumed or left out."""
+    for line in (*study.notes, *study.merged):
+        report.warn(f"{models.name}: {line}" if sets > 1 else line)
 
 
 def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "tuple[list[RecordSet], int]":
-    from icc_cli.plots.sets import record_sets
+    from icc_cli.ranking.sources.sets import record_sets
     from icc_cli.records import MEASURE
 
     found, failures = located(inputs, report)

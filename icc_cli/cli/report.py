@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +11,16 @@ import typer
 
 from icc_cli import __version__
 from icc_cli.cli import _options as options
-from icc_cli.cli._rank_input import located, names_of
+from icc_cli.cli._rank_input import Asked, SideTables, located, names_of, studies_of
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.cli.plot import LeastAccuracy, Records, Runs, Target, prepared_sets
+from icc_cli.cli.plot import LeastAccuracy, Records, Runs, Target
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
 
 if TYPE_CHECKING:
-    from icc_cli.plots.sets import ModelSet, RecordSet
-    from icc_cli.ranking.bootstrap import Bootstrap
-    from icc_cli.ranking.sources.selection import Selection
+    from icc_cli.ranking.sources.sets import Located, ModelSet, RecordSet
+    from icc_cli.ranking.study import Study
 
 SETTINGS = ("convention", "k", "layer_k", "site_k", "method", "target", "batch_norm", "samples", "tolerance")
 
@@ -35,7 +34,7 @@ def report(
     ] = None,
     min_train_accuracy: LeastAccuracy = None,
     runs: Runs = None,
-    bootstrap: Annotated[int, typer.Option(min=100, help="Resamples for the intervals.")] = 2000,
+    bootstrap: Annotated[int, typer.Option(min=100, hidden=True, help="The intervals need no resamples.")] = 2000,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -44,10 +43,10 @@ def report(
     The page holds everything it shows, and opens from disk. Figures zoom, and their points say their values.
     """
     from icc_cli.plots import along_training, k_curves, page
-    from icc_cli.plots.sets import record_sets
     from icc_cli.plots.style import require
-    from icc_cli.ranking.bootstrap import Bootstrap
     from icc_cli.ranking.sources.selection import Selection
+    from icc_cli.ranking.sources.sets import record_sets
+    from icc_cli.ranking.study import Settings
 
     require()
     if output.is_dir():
@@ -56,22 +55,23 @@ def report(
         raise UsageError(f"the report is HTML, and cannot go to {output}.", "Name a .html file with -o.")
     say = Reporter(quiet)
     found, failures = located(inputs, say)
-    selection = Selection(target, measures=names_of(measures))
     early = along_training.before_the_last([record for _, record in found])
     last = [(where, record) for where, record in found if record.weights_sha256 not in early]
-    sets, told = prepared_sets(last, selection, min_train_accuracy, runs)
-    curves, _ = prepared_sets(last, replace(selection, measures=k_curves.MEASURES), min_train_accuracy, runs)
+    asked = Asked(Selection(target, measures=names_of(measures)), Settings({}, min_train_accuracy), SideTables(runs))
+    curves = replace(asked, selection=replace(asked.selection, measures=k_curves.MEASURES))
+    made, told = _studies(last, asked, say)
+    swept = {models.name: (models, study) for models, study in _curves(last, curves)}
     if early:
         told.append(f"{len(found) - len(last)} records of earlier epochs are shown along training, and not ranked.")
     every = {one.name: one for one in record_sets(found)}
+    sets = [models for models, _ in made]
     parts = [page.paragraph(f"{_count(sets)}, ranked by {target}. Made by icc {__version__}.")]
-    for models in sets:
+    for models, study in made:
         parts.append(page.heading(models.name or "Models"))
-        ranking, notes = _ranking(models, selection, Bootstrap(bootstrap))
+        ranking, notes = _ranking(study)
         parts += ranking
         told += notes
-        swept = next((one for one in curves if one.name == models.name), models)
-        drawn, missing = _figures(models, swept, every.get(models.name), selection, Bootstrap(bootstrap))
+        drawn, missing = _figures(models, study, swept.get(models.name), every.get(models.name))
         parts += drawn
         told += missing
         parts.append(page.folded(f"All {len(models.table)} models", page.table(_model_rows(models))))
@@ -94,57 +94,71 @@ def _count(sets: "list[ModelSet]") -> str:
     return f"{models} models in {len(sets)} set{'s' if len(sets) > 1 else ''}"
 
 
-def _ranking(models: "ModelSet", selection: "Selection", bootstrap: "Bootstrap") -> tuple[list[str], list[str]]:
-    """The table with its caption, and the notes of `icc rank`."""
-    from icc_cli.cli._rank_scores import Options, Subject, kendall_rows
-    from icc_cli.plots import page
-    from icc_cli.plots.scatter import measures_of
-    from icc_cli.ranking.directions import direction
-    from icc_cli.ranking.groups import axes_of
+def _studies(
+    found: "Sequence[Located]", asked: Asked, say: Reporter
+) -> "tuple[list[tuple[ModelSet, Study]], list[str]]":
+    """The study of each set, and what the page should say of how they came to be."""
+    from icc_cli.ranking.sources.inputs import Loaded
+    from icc_cli.ranking.sources.sets import model_sets
 
-    table = models.table
-    names = measures_of(table, selection)
-    signs = [direction(name, selection.target, {}) for name in names]
-    values = table.values[:, [table.columns.index(name) for name in names]] * signs
-    subject = Subject(table, selection.target, names, signs, values, axes_of(table))
-    rows, _, notes = kendall_rows(subject, Options(bootstrap=bootstrap.resamples, random_seed=bootstrap.seed))
+    sets, told = model_sets(found, asked.selection.sweep)
+    made, _ = studies_of(Loaded(tuple(sets), (), tuple(told)), asked, say)
+    return list(made.found), [*told, *made.told]
+
+
+def _curves(found: "Sequence[Located]", asked: Asked) -> "list[tuple[ModelSet, Study]]":
+    """The same with c1 and c3 at every k; none where the records do not hold them."""
+    try:
+        return _studies(found, asked, Reporter(quiet=True))[0]
+    except UsageError:
+        return []
+
+
+def _ranking(study: "Study") -> tuple[list[str], list[str]]:
+    """The table with its caption, and the notes of `icc rank`."""
+    from icc_cli.plots import page
+    from icc_cli.ranking.cells import probability
+    from icc_cli.ranking.scores import kendall
+
+    part = kendall.score(study, kendall.Options())
     shown = []
-    for row in rows:
-        line: dict[str, Any] = {"measure": row["measure"], "direction": row["direction"], "models": row["models"]}
+    for row in part.rows:
+        if not row["models"]:
+            continue
+        name = f"{row['measure']} (control)" if row.get("control") else row["measure"]
+        sign = f"{row['direction']:+d}" + (f" ({row['sign']})" if row.get("sign") else "")
+        line: dict[str, Any] = {"measure": name, "direction": sign, "models": row["models"]}
+        line["Ψ"] = page.coefficient(row["Psi"], row.get("Psi_interval"))
+        line["p"], line["p (Holm)"] = probability(row["p"]), probability(row["p_holm"])
+        line["τ"] = page.coefficient(row["tau"], None)
         for axis, cell in row["axes"].items():
             counts = f"{cell['groups']} groups, {cell['pairs']} pairs, {cell['ties']} ties"
             line[axis] = page.coefficient(cell["psi"], cell.get("interval"), counts)
-        line["Ψ"] = page.coefficient(row["Psi"], row.get("Psi_interval"))
-        line["τ"] = page.coefficient(row["tau"], None)
         shown.append(line)
     caption = (
-        f"Granulated Kendall coefficient with {selection.target} along each hyperparameter, their mean Ψ, and τ over "
-        f"all pairs, times the direction that is expected; {bootstrap.confidence:.0%} intervals below."
+        f"{part.title}, which stand below the values. Ψ is the mean of the axes, τ is over all pairs; both times the "
+        "direction that is expected. p is of Ψ = 0, and Holm's is adjusted for the number of measures."
     )
-    return [page.table(shown), page.paragraph(caption, quiet=True)], notes
+    return [page.table(shown), page.paragraph(caption, quiet=True)], list(part.notes)
 
 
 def _figures(
     models: "ModelSet",
-    swept: "ModelSet",
+    study: "Study",
+    swept: "tuple[ModelSet, Study] | None",
     every: "RecordSet | None",
-    selection: "Selection",
-    bootstrap: "Bootstrap",
 ) -> tuple[list[str], list[str]]:
     """The figures that the records allow, and why the others are not there.
 
-    `swept` are the models with c1 and c3 at every k, `every` the models of every epoch.
+    `swept` is the set with c1 and c3 at every k, `every` the models of every epoch.
     """
     from icc_cli.plots import along_training, k_curves, page, scatter, sites
 
-    goal = selection.target
-    colour = scatter.telling(models.table, goal)
-    names = scatter.measures_of(models.table, selection)
-    found = scatter.rows(models, names, goal, colour, {})
-    parts = [page.figure(scatter.draw(found), f"Each measure against {goal}; a point is a model.")]
+    found = scatter.rows(study, scatter.telling(study), models.name)
+    parts = [page.figure(scatter.draw(found), f"Each measure against {study.target}; a point is a model.")]
     missing = []
     others = (
-        (k_curves, (swept, goal, bootstrap), "Ψ of c1 and c3 against k, with 95% intervals."),
+        (k_curves, swept or (models, study), "Ψ of c1 and c3 against k, with 95 % intervals across studies."),
         (sites, (models,), "Each measure along the depth: mean and standard deviation of the models."),
         (along_training, (every or models,), "The measures and accuracies along training."),
     )

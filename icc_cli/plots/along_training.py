@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from icc_cli.errors import UsageError
-from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels, symbols_of
+from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.records import MEASURE, Record
 
 ACCURACIES = ("train_accuracy", "test_accuracy")

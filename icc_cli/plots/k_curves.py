@@ -5,37 +5,42 @@ from collections.abc import Sequence
 import numpy as np
 
 from icc_cli.errors import UsageError
-from icc_cli.plots.sets import ModelSet
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Mark, Row, label, panels
-from icc_cli.ranking.bootstrap import Bootstrap
 from icc_cli.ranking.granulated import granulated
-from icc_cli.ranking.groups import axes_of
+from icc_cli.ranking.replicates import configurations
 from icc_cli.ranking.rows import bounds, defined
+from icc_cli.ranking.sources.sets import ModelSet
+from icc_cli.ranking.study import Study
+from icc_cli.ranking.uncertainty import ACROSS
 
 POINTS = 120
 MEASURES = ("c1@k=*", "c3@k=*")
 
 
-def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
-    """A row for each measure and k, about evenly spaced in log k: Psi and its interval over the set's models.
+def rows(models: ModelSet, study: Study, confidence: float = 0.95) -> list[Row]:
+    """A row for each measure and k, about evenly spaced in log k: Psi, times the measure's direction, and its interval
+    across studies.
 
     `neurons_per_class` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
     number where they differ, 1 where the records do not say), 1 for c3. k ends at the largest network's number of
     neurons; a smaller network takes all it has. UsageError when no record holds c1 or c3 at every k.
     """
-    table = models.table
-    axes = axes_of(table)
+    values = study.values
+    columns = list(study.measures)
+    same = configurations(study.table)
     found: list[Row] = []
     for name in ("c1", "c3"):
-        ks = sorted(int(column.split("=")[1]) for column in table.columns if column.startswith(f"{name}@k="))
         if not any((record.all_k or {}).get(name) for record in models.records):
             continue
-        ks = sorted({ks[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
-        values = np.stack([table.column(f"{name}@k={k}") for k in ks], axis=1)
-        result = granulated(values, table.column(target), axes, bootstrap=bootstrap)
+        ks = {int(column.split("=")[1]): i for i, column in enumerate(columns) if column.startswith(f"{name}@k=")}
+        kept = sorted({sorted(ks)[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
+        part = values[:, [ks[k] for k in kept]]
+        result = granulated(part, study.goal, study.axes, configurations=same, sure=True)
+        assert result.spread is not None
+        intervals, _ = result.spread.answer(ACROSS, confidence)
         factor = subclasses_per_class(models) or 1.0 if name == "c1" else 1.0
-        for i, k in enumerate(ks):
-            interval = bounds(result.intervals.total[:, i]) if result.intervals else None
+        for i, k in enumerate(kept):
+            interval = bounds(intervals[:, i])
             found.append(
                 {
                     "set": models.name,
@@ -46,6 +51,7 @@ def rows(models: ModelSet, target: str, bootstrap: Bootstrap) -> list[Row]:
                     "low": interval[0] if interval else None,
                     "high": interval[1] if interval else None,
                     "models": int(result.models[i]),
+                    "direction": study.measures[f"{name}@k={k}"].direction,
                 }
             )
     if not found:

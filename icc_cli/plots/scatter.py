@@ -6,46 +6,39 @@ from typing import Any
 
 import numpy as np
 
-from icc_cli.plots.sets import ModelSet
 from icc_cli.plots.style import COLOURS, Drawing, Levels, Mark, Row, label, level_text, panels, rounded
-from icc_cli.ranking.directions import direction
 from icc_cli.ranking.granulated import granulated
-from icc_cli.ranking.groups import axes_of
 from icc_cli.ranking.rows import defined
-from icc_cli.ranking.sources.selection import Selection, chosen_measures
-from icc_cli.ranking.table import ModelTable, codes
+from icc_cli.ranking.study import Study
+from icc_cli.ranking.values import codes
 
 COLUMNS = 4
 
 
-def rows(
-    models: ModelSet, measures: Sequence[str], target: str, colour: str | None, directions: dict[str, int]
-) -> list[Row]:
-    """A row for each model and measure: the value, the target, the hyperparameter that colours it, and the
-    measure's Psi and tau over the set, as `icc rank` gives them (times the direction)."""
-    table = models.table
-    axes = axes_of(table)
-    signs = [direction(name, target, directions) for name in measures]
-    values = np.stack([table.column(name) * sign for name, sign in zip(measures, signs, strict=True)], axis=1)
-    goal = table.column(target)
-    result = granulated(values, goal, axes)
+def rows(study: Study, colour: str | None, name: str) -> list[Row]:
+    """A row for each model and measure of the set `name`: the value, the target, the hyperparameter that colours it,
+    and the measure's Psi and tau, as `icc rank` gives them (times the direction). A measure that no model has has no
+    row; replicates are points of their own."""
+    table = study.runs
+    goal = table.column(study.target)
+    result = granulated(study.values, study.goal, study.axes)
     found = []
-    for k, name in enumerate(measures):
+    for k, (measure, one) in enumerate(study.measures.items()):
         for i, checkpoint in enumerate(table.names):
-            value = float(table.column(name)[i])
+            value = float(table.column(measure)[i])
             if math.isnan(value):
                 continue
             found.append(
                 {
-                    "set": models.name,
-                    "measure": name,
+                    "set": name,
+                    "measure": measure,
                     "checkpoint": checkpoint,
                     "value": value,
-                    "target": target,
+                    "target": study.target,
                     "goal": float(goal[i]),
                     "colour": colour,
                     "level": table.hparams[colour][i] if colour else None,
-                    "direction": signs[k],
+                    "direction": one.direction,
                     "Psi": defined(result.total[k]),
                     "tau": defined(result.tau[k]),
                 }
@@ -53,21 +46,15 @@ def rows(
     return found
 
 
-def measures_of(table: ModelTable, selection: Selection) -> tuple[str, ...]:
-    """The columns asked for that some model has a value in, in order; the target is no measure."""
-    names = chosen_measures([name for name in table.columns if name != selection.target], selection)
-    return tuple(name for name in names if (table.column(name) == table.column(name)).any())
-
-
-def telling(table: ModelTable, target: str) -> str | None:
+def telling(study: Study) -> str | None:
     """The hyperparameter whose levels' means explain most of the target's variance; None when none varies."""
-    goal = table.column(target)
+    table = study.table
     best, most = None, -1.0
-    for axis in axes_of(table):
+    for axis in study.axes:
         code = codes(table.hparams[axis.name])
         count = np.bincount(code)
-        means = np.bincount(code, goal) / count
-        between = float(count @ (means - goal.mean()) ** 2)
+        means = np.bincount(code, study.goal) / count
+        between = float(count @ (means - study.goal.mean()) ** 2)
         # One level a model explains everything and tells nothing.
         if between > most and len(count) <= max(2, len(table) // 2):
             best, most = axis.name, between

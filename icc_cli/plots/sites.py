@@ -7,8 +7,8 @@ import numpy as np
 
 from icc_cli.errors import UsageError
 from icc_cli.measures.result import SiteValues
-from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels, symbols_of
+from icc_cli.ranking.sources.sets import RecordSet
 
 COLUMNS = 4
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from icc_cli.ranking.granulated import Granulated
 from icc_cli.ranking.groups import Axis
-from icc_cli.ranking.table import Floats, ModelTable, canonical, codes, joint_codes
+from icc_cli.ranking.names import listed
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import Floats, canonical
 
 FEW_GROUPS = 10
 MANY_TIES = 0.1
-SHOWN = 8
 
 
 def diagnose(
@@ -18,14 +19,15 @@ def diagnose(
 ) -> list[str]:
     """Sentences on few groups, unbalanced grids, replicates, missing values, constant measures and ties."""
     lines = [*_axes(axes, len(table)), *_table(table)]
-    missing = result.models.max(initial=0) - result.models
     absent = [f"{name} ({len(table) - n})" for name, n in zip(measures, result.models, strict=True) if n < len(table)]
-    if missing.any() or absent:
-        lines.append(f"models without a value, left out of the measure: {_some(absent)}.")
+    if absent:
+        lines.append(f"models without a value, left out of the measure: {listed(absent)}.")
+        if len({int(n) for n in result.models if n}) > 1 or any(0 < n < len(table) for n in result.models):
+            lines.append("measures are ranked on different models; --common takes those that have every measure.")
     least, most = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     constant = [name for name, same in zip(measures, least == most, strict=True) if same]
     if constant:
-        lines.append(f"the same for every model, so that it ranks nothing: {_some(constant)}.")
+        lines.append(f"the same for every model, so that it ranks nothing: {listed(constant)}.")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(result.pairs > 0, result.ties / result.pairs, 0.0)
     tied = [
@@ -34,7 +36,7 @@ def diagnose(
         if (name := measures[k]) not in constant
     ]
     if tied:
-        lines.append(f"many tied pairs: {_some(tied)}.")
+        lines.append(f"many tied pairs: {listed(tied)}.")
     return lines
 
 
@@ -44,42 +46,30 @@ def _axes(axes: Sequence[Axis], models: int) -> list[str]:
         lines.append("no hyperparameter varies, so there is no axis and no Psi.")
     empty = [axis.name for axis in axes if axis.groups == 0]
     if empty:
-        lines.append(f"no two models differ in this alone, so it is left out of Psi: {_some(empty)}.")
+        lines.append(f"no two models differ in this alone, so it is left out of Psi: {listed(empty)}.")
     few = [f"{axis.name} ({axis.groups})" for axis in axes if 0 < axis.groups < FEW_GROUPS]
     if few:
-        lines.append(f"few groups, so the value is uncertain: {_some(few)}.")
+        lines.append(f"few groups, so the value is uncertain: {listed(few)}.")
     uneven = [
         f"{axis.name} (groups of {', '.join(str(block.shape[1]) for block in axis.blocks)})"
         for axis in axes
         if len(axis.blocks) > 1
     ]
     if uneven:
-        lines.append(f"unbalanced grid, every group weighs the same: {_some(uneven)}.")
+        lines.append(f"unbalanced grid, every group weighs the same: {listed(uneven)}.")
     alone = [f"{axis.name} ({axis.alone} of {models})" for axis in axes if axis.groups and axis.alone]
     if alone:
-        lines.append(f"models that differ from no other in this alone, and do not count there: {_some(alone)}.")
+        lines.append(f"models that differ from no other in this alone, and do not count there: {listed(alone)}.")
     return lines
 
 
 def _table(table: ModelTable) -> list[str]:
     lines = []
-    parts = [codes(values) for values in table.hparams.values()]
-    replicates = len(table) - 1 - int(joint_codes(parts, len(table)).max(initial=-1))
-    if replicates:
-        lines.append(
-            f"{replicates} models have every hyperparameter, and the seed, in common with another: their pairs "
-            "count on every axis; --seeds average makes one model of them."
-        )
     gaps = [
         f"{name} ({n})"
         for name, values in table.hparams.items()
         if 0 < (n := sum(canonical(value) is None for value in values)) < len(table)
     ]
     if gaps:
-        lines.append(f"hyperparameters missing for some models, taken as a value of its own: {_some(gaps)}.")
+        lines.append(f"hyperparameters missing for some models, taken as a value of its own: {listed(gaps)}.")
     return lines
-
-
-def _some(items: Sequence[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more

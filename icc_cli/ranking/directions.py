@@ -1,26 +1,72 @@
 """Which way a measure is expected to go with the target."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from icc_cli import catalog
-from icc_cli.catalog import base_name
-from icc_cli.ranking.table import GAP
+from icc_cli.catalog import About, base_name
+from icc_cli.errors import UsageError
+from icc_cli.ranking.names import suggestion
 
-LARGER_IS_WORSE = frozenset({GAP, "gen_gap", "test_loss", "test_error"})
+SMALL = ("loss", "losses", "error", "errors", "err", "gap", "perplexity", "rmse", "mae")
+LARGE = ("acc", "accuracy", "f1", "auc", "auroc", "precision", "recall", "bleu", "reward", "top1", "top5")
+UNSURE = "not fixed beforehand"
 
 
-def direction(measure: str, target: str, chosen: Mapping[str, int]) -> int:
-    """+1 when a larger measure is expected with a larger target, -1 when with a smaller one.
+class Expected(NamedTuple):
+    """A measure's direction, and `not fixed beforehand` where nobody knows it."""
 
-    `chosen` decides first, by the column's name or by the measure's (`c3` for `c3@k=1`). A measure of ours
-    goes with accuracy as the paper says, and the other way with the generalization gap, the test loss and the
-    test error. A column that is not ours has +1.
+    direction: int
+    sign: str = ""
+
+
+def sense(target: str) -> int:
+    """+1 for a target that should be large, -1 for one that should be small, 0 when its name does not say."""
+    plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", target).lower()
+    words = [word for word in re.split(r"[^a-z0-9]+", plain) if word]
+    if any(word.endswith(SMALL) or word.rstrip("0123456789").endswith(SMALL) for word in words):
+        return -1
+    return 1 if any(word.startswith(LARGE) or word.endswith(LARGE) for word in words) else 0
+
+
+def expected(measure: str, target: str, chosen: Mapping[str, int], told: Mapping[str, About]) -> Expected:
+    """The direction that `chosen` gives, by the column's name or the measure's (`c3` for `c3@k=1`); else what the
+    catalog, or the records in `told`, declare of it for accuracy, the other way round for a target to be small.
+
+    A column that nobody declares has +1, whatever the target.
     """
     base = base_name(measure)
     for name in (measure, base):
         if name in chosen:
-            return chosen[name]
-    about = catalog.find(base)
-    if about is None or about.with_accuracy == 0:
-        return 1
-    return -about.with_accuracy if target in LARGER_IS_WORSE else about.with_accuracy
+            return Expected(chosen[name])
+    about = catalog.find(base) or told.get(base)
+    if about is None:
+        return Expected(1)
+    if about.with_accuracy == 0:
+        return Expected(1, UNSURE)
+    return Expected(about.with_accuracy * (-1 if sense(target) < 0 else 1))
+
+
+def refuse_unknown(chosen: Mapping[str, int], measures: Iterable[str]) -> None:
+    """UsageError for a direction of what is not ranked."""
+    measures = list(measures)
+    known = {*measures, *(base_name(name) for name in measures)}
+    for name in chosen:
+        if name not in known:
+            raise UsageError(f"--direction names {name!r}, which is not ranked.", suggestion(name, measures))
+
+
+def notes(measures: Mapping[str, Expected], target: str, told: Mapping[str, About]) -> list[str]:
+    """What should be said of the directions taken."""
+    lines = []
+    declared = [name for name in measures if catalog.find(base_name(name)) or base_name(name) in told]
+    way = sense(target)
+    if way < 0 and declared:
+        lines.append(f"{target} is to be small: measures that rise with accuracy have direction -1.")
+    if way == 0:
+        lines.append(f"whether {target} is to be large or small is not known from its name: taken as large.")
+    if way < 0 and (plain := [name for name in measures if name not in declared]):
+        shown = ", ".join(plain[:4]) + (" and others" if len(plain) > 4 else "")
+        lines.append(f"nothing is declared of {shown}: direction +1; --direction NAME=-1 turns it.")
+    return lines

@@ -7,7 +7,8 @@ import numpy as np
 from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, agreement
 from icc_cli.ranking.rows import Row, defined
-from icc_cli.ranking.table import Floats, ModelTable, codes
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import Floats, codes
 
 
 def explain(

@@ -5,20 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icc_cli.ranking.bootstrap import Bootstrap, Shared, Spread, draw, influence, spread
 from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, Counts, agreement, total
 from icc_cli.ranking.partial import partial
 from icc_cli.ranking.sums import axis_sums
-from icc_cli.ranking.table import Floats
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """Confidence intervals of psi (A, 2, K) and of Psi (2, K); NaN where there is none."""
-
-    psi: Floats
-    total: Floats
+from icc_cli.ranking.uncertainty import Spread, Spreads
+from icc_cli.ranking.values import Floats, Indices
 
 
 @dataclass(frozen=True)
@@ -26,7 +18,7 @@ class Granulated:
     """A axes and K measures.
 
     psi, groups, pairs, ties (A, K); total (Psi) and tau (K,); models (K,) how many have the measure.
-    `intervals`, and `versus` (intervals of the difference from one measure, K of them), with a bootstrap.
+    `spread` says how sure psi and Psi are, when it was asked for.
     """
 
     psi: Floats
@@ -36,8 +28,7 @@ class Granulated:
     total: Floats
     tau: Floats
     models: Counts
-    intervals: Intervals | None = None
-    versus: Intervals | None = None
+    spread: Spread | None = None
 
 
 def granulated(
@@ -45,45 +36,22 @@ def granulated(
     target: Floats,
     axes: Sequence[Axis],
     convention: Convention = "paper",
-    bootstrap: Bootstrap | None = None,
-    baseline: int | None = None,
+    configurations: Indices | None = None,
+    sure: bool = False,
 ) -> Granulated:
     """Granulated Kendall coefficients of `values` (M, K), already multiplied by their directions.
 
-    `bootstrap` adds intervals, `baseline`, the index of a measure, intervals of psi and Psi less that measure's,
-    from the same resamples of groups. An axis is held in memory at a time.
+    `sure` asks for the spread too; `configurations` (M,) numbers the models that agree on all but the seed.
     """
     sums = axis_sums(values, target, axes, convention)
     models: Counts = np.sum(~np.isnan(values), axis=0, dtype=np.int64)
     result = Granulated(sums.psi, sums.groups, sums.pairs, sums.ties, total(sums.psi), sums.tau, models)
-    if bootstrap is None:
+    if not sure:
         return result
-    shape = (len(axes), values.shape[1])
-    alone: list[Spread] = []
-    differences: list[Spread] = []
-    shared, shared_differences = (Shared(len(values), shape[1]) for _ in range(2))
-    for i, axis in enumerate(axes):
-        if not axis.groups:
-            continue
-        tau = agreement(values, target, axis.blocks, convention).tau
-        resampled = draw(tau, bootstrap, i)
-        alone.append(spread(tau, resampled, i))
-        shared.add(influence(tau, axis.blocks, len(values)))
-        if baseline is not None:
-            lead = tau - tau[:, [baseline]]
-            differences.append(spread(lead, resampled - resampled[:, [baseline]], i))
-            shared_differences.add(influence(lead, axis.blocks, len(values)))
-    leads = _intervals(differences, shared_differences, bootstrap, shape) if baseline is not None else None
-    return replace(result, intervals=_intervals(alone, shared, bootstrap, shape), versus=leads)
-
-
-def _intervals(parts: Sequence[Spread], shared: Shared, bootstrap: Bootstrap, shape: tuple[int, int]) -> Intervals:
-    psi = np.full((shape[0], 2, shape[1]), np.nan)
-    for part in parts:
-        psi[part.axis] = part.interval(bootstrap.confidence)
-    if not parts:
-        return Intervals(psi, np.full((2, shape[1]), np.nan))
-    return Intervals(psi, Spread.mean(parts, shared.covariance).interval(bootstrap.confidence))
+    spreads = Spreads(len(axes), *values.shape)
+    for place, axis in enumerate(axes):
+        spreads.add(place, axis, agreement(values, target, axis.blocks, convention).tau, configurations)
+    return replace(result, spread=spreads.spread)
 
 
 def partially_granulated(values: Floats, target: Floats, given: Floats, axes: Sequence[Axis]) -> Granulated:

@@ -4,20 +4,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icc_cli.ranking.table import SEED, Indices, ModelTable, codes, joint_codes
+from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.ranking.values import Indices, codes, joint_codes
 
 
 @dataclass(frozen=True)
 class Axis:
     """One hyperparameter, and the groups of models that agree on every other one and on the seed.
 
-    blocks   groups by size: (G, s) row indices, G groups of s >= 2 models
-    alone    models that are in no group
+    blocks    groups by size: (G, s) row indices, G groups of s >= 2 models between which it varies
+    alone     models that are in no group
+    clusters  (M,) integers, equal for the models that agree on every other hyperparameter, whatever their seed;
+              None where that is a group
     """
 
     name: str
     blocks: tuple[Indices, ...]
     alone: int
+    clusters: Indices | None = None
 
     @property
     def groups(self) -> int:
@@ -30,20 +34,29 @@ def axes_of(table: ModelTable) -> tuple[Axis, ...]:
     Models with different seeds are in different groups. A missing value is a value of its own.
     """
     coded = {name: codes(values) for name, values in table.hparams.items()}
-    names = [name for name, code in coded.items() if name != SEED and code.max(initial=0) > 0]
-    return tuple(
-        _axis(name, joint_codes([code for other, code in coded.items() if other != name], len(table))) for name in names
-    )
+    seed = coded.pop(SEED, np.zeros(len(table), dtype=np.intp))
+    axes = []
+    for name, own in coded.items():
+        if own.max(initial=0) == 0:
+            continue
+        others = joint_codes([code for other, code in coded.items() if other != name], len(table))
+        seeded = bool(seed.max(initial=0) > 0)
+        group = joint_codes([others, seed], len(table)) if seeded else others
+        axes.append(_axis(name, own, group, others if seeded else None))
+    return tuple(axes)
 
 
-def _axis(name: str, group: Indices) -> Axis:
-    """The axis whose groups are the models of equal `group`, an (M,) array of integers."""
+def _axis(name: str, own: Indices, group: Indices, clusters: Indices | None) -> Axis:
+    """The axis `name` with levels `own` (M,): its groups are the models of equal `group` between which it varies."""
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group)
     starts = np.cumsum(sizes) - sizes
+    level = own[order]
+    varies = np.zeros(len(sizes), dtype=bool)
+    if len(order):
+        varies = np.maximum.reduceat(level, starts) > np.minimum.reduceat(level, starts)
     blocks = tuple(
-        order[starts[sizes == size][:, None] + np.arange(size)]
-        for size in np.flatnonzero(np.bincount(sizes)).tolist()
-        if size >= 2
+        order[starts[(sizes == size) & varies][:, None] + np.arange(size)]
+        for size in np.flatnonzero(np.bincount(sizes[varies])).tolist()
     )
-    return Axis(name, blocks, int(np.sum(sizes == 1)))
+    return Axis(name, blocks, int(np.sum(sizes[~varies])), clusters)

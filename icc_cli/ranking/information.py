@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from icc_cli.ranking.table import Floats, Indices, joint_codes
+from icc_cli.ranking.values import Floats, Indices, joint_codes
 
 Counts = npt.NDArray[Any]
 

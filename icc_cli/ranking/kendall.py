@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.values import Floats, Indices
 
 Convention = Literal["paper", "reference"]
 Counts = npt.NDArray[np.integer[Any]]

@@ -15,7 +15,7 @@ import numpy as np
 
 from icc_cli.ranking.kendall import Convention
 from icc_cli.ranking.ranks import Integers, Ranks, narrowest, pairs_within, ranked
-from icc_cli.ranking.table import Floats, Indices, renumbered
+from icc_cli.ranking.values import Floats, Indices, renumbered
 
 CELLS_AT_ONCE = 1 << 18
 LARGEST_BUCKET = 256

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from icc_cli.ranking.kendall import agreement, axis_values
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.values import Floats, Indices
 
 NEGLIGIBLE = 1e-12
 

@@ -1,32 +1,33 @@
-"""Which models are ranked: those with a target, trained well enough, seeds kept apart or averaged."""
+"""Which models are ranked: those with a target, trained well enough."""
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from icc_cli.errors import FormatError, UsageError
-from icc_cli.ranking.table import SEED, TRAIN, ModelTable, average_seeds, with_gap
+from icc_cli.ranking.names import listed, suggestion
+from icc_cli.ranking.replicates import Seeds, averaged
+from icc_cli.ranking.table import SEED, TRAIN, ModelTable, with_gap
+from icc_cli.ranking.units import in_fractions
+from icc_cli.ranking.values import canonical, float32_copies
 
-Seeds = Literal["within", "average"]
+LARGEST_WHOLE = 2.0**53
 
 
-def prepare(
-    table: ModelTable, target: str, min_train_accuracy: float | None = None, seeds: Seeds = "within"
-) -> tuple[ModelTable, list[str]]:
-    """The models to rank, and what was left out.
+def prepare(table: ModelTable, target: str, min_train_accuracy: float | None = None) -> tuple[ModelTable, list[str]]:
+    """The models to rank, each by itself, and what was converted or left out.
 
-    Models without a finite target are left out, and with `min_train_accuracy` those under it. `average` then
-    makes one model of those that differ in the seed alone, or in nothing; `within` leaves the seed a part of
-    each group. UsageError when no model has the target; FormatError when fewer than two models are left.
+    Accuracies become fractions, the generalization gap is taken where it is not there, infinite measures are no
+    value. Models without a finite target are left out, and with `min_train_accuracy` those under it.
+    UsageError when no model has the target; FormatError when fewer than two models are left.
     """
-    told = []
+    table, told = in_fractions(table, target)
     table = with_gap(table)
     goal = table.column(target)
     if len(table) and np.isnan(goal).all():
         raise UsageError(
             f"no model has a value for the target {target!r}.",
-            "Name another with --target, or give the models their metrics with --runs.",
+            f"Name another with --target, or give it with --runs. {suggestion(target, table.known_names)}",
         )
     known = np.isfinite(goal)
     if not known.all():
@@ -34,15 +35,25 @@ def prepare(
         table = table.take(known)
     if min_train_accuracy is not None:
         table = _fitted(table, min_train_accuracy, told)
-    if seeds == "average":
-        table, merged = average_seeds(table)
-        told.append(f"{merged} models were averaged with another that differs in the seed alone.")
+    _enough(table, told)
+    table = _finite(table, told)
+    told += _oddities(table)
+    return table, told
+
+
+def averaged_models(table: ModelTable, seeds: Seeds) -> tuple[ModelTable, list[str]]:
+    """The models with replicates averaged; FormatError when one is left."""
+    table, told = averaged(table, seeds)
+    _enough(table, told)
+    return table, told
+
+
+def _enough(table: ModelTable, told: list[str]) -> None:
     if len(table) < 2:
         raise FormatError(
             f"there {'is one model' if len(table) else 'are no models'} to rank, and two are needed.",
             " ".join(told) or "Give the records of more checkpoints.",
         )
-    return table, told
 
 
 def _fitted(table: ModelTable, least: float, told: list[str]) -> ModelTable:
@@ -59,6 +70,29 @@ def _fitted(table: ModelTable, least: float, told: list[str]) -> ModelTable:
     return table.take(fitted)
 
 
+def _finite(table: ModelTable, told: list[str]) -> ModelTable:
+    infinite = np.isinf(table.values)
+    if not infinite.any():
+        return table
+    found = [f"{name} ({n})" for name, n in zip(table.columns, infinite.sum(axis=0).tolist(), strict=True) if n]
+    told.append(f"infinite, which is no value, and left out of the measure: {listed(found)}.")
+    return replace(table, values=np.where(infinite, np.nan, table.values))
+
+
+def _oddities(table: ModelTable) -> list[str]:
+    told = []
+    for name, cells in table.hparams.items():
+        copies = float32_copies(dict.fromkeys(map(canonical, cells)))
+        if copies:
+            shown = ", ".join(f"{copy!r} as {original!r}" for copy, original in list(copies.items())[:3])
+            told.append(f"{name} holds 32-bit copies of its values, taken as these: {shown}.")
+    with np.errstate(invalid="ignore"):
+        large = np.any(np.abs(table.values) > LARGEST_WHOLE, axis=0)
+    for name in (name for name, yes in zip(table.columns, large.tolist(), strict=True) if yes):
+        told.append(f"{name} has values over 2^53, where whole numbers are no longer told apart.")
+    return told
+
+
 def only_hparams(table: ModelTable, names: tuple[str, ...] | None) -> ModelTable:
     """The table with the named hyperparameters and the seed alone; the others no longer tell models apart.
 
@@ -66,11 +100,13 @@ def only_hparams(table: ModelTable, names: tuple[str, ...] | None) -> ModelTable
     """
     if names is None:
         if not set(table.hparams) - {SEED}:
-            raise UsageError("there is no hyperparameter.", "Name columns with --hparams, or a table with --runs.")
+            raise UsageError(
+                "there is no hyperparameter.",
+                f"Name columns with --hparams, or a table with --runs. There are: {listed(table.known_names)}.",
+            )
         return table
     for name in names:
         if name not in table.hparams:
-            available = ", ".join(table.hparams) or "none"
-            raise UsageError(f"there is no hyperparameter {name!r}.", f"There is: {available}.")
+            raise UsageError(f"there is no hyperparameter {name!r}.", suggestion(name, table.known_names))
     kept = dict.fromkeys((*names, *([SEED] if SEED in table.hparams else [])))
     return replace(table, hparams={name: table.hparams[name] for name in kept})

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.values import Floats, Indices
 
 Integers = npt.NDArray[np.integer[Any]]
 Truths = npt.NDArray[np.bool_]

@@ -10,10 +10,30 @@ give its standard error alone, and the interval is the score -+ Student's t time
 is too large rather than too small, for the same reason, and the intervals hold the true value too often.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from icc_cli.ranking.bootstrap import Bootstrap
-from icc_cli.ranking.table import Floats
+from icc_cli.errors import UsageError
+from icc_cli.ranking.values import Floats
+
+FEWEST = 100
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How many resamples, the intervals' confidence in (0, 1), and the random generator's seed."""
+
+    resamples: int
+    confidence: float = 0.95
+    seed: int = 0
+
+
+def bootstrap_of(resamples: int, confidence: float, seed: int) -> Bootstrap | None:
+    """The bootstrap asked for, None for 0 resamples; UsageError for too few to tell a standard error from."""
+    if resamples and resamples < FEWEST:
+        raise UsageError(f"--bootstrap {resamples} is too few: expected {FEWEST} resamples or more.", "Take 2000.")
+    return Bootstrap(resamples, confidence, seed) if resamples else None
 
 
 def multiplicities(models: int, bootstrap: Bootstrap) -> Floats:

@@ -1,67 +1,88 @@
 """Results as rows of plain data: what JSON holds, and what tables are made from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from icc_cli.ranking.directions import Expected
 from icc_cli.ranking.granulated import Granulated
-from icc_cli.ranking.table import Floats
+from icc_cli.ranking.leads import Leads
+from icc_cli.ranking.uncertainty import Question, Spread, holm
+from icc_cli.ranking.values import Floats
 
 Row = dict[str, Any]
 
 
 def granulated_rows(
     result: Granulated,
-    measures: Sequence[str],
-    directions: Sequence[int],
+    measures: Mapping[str, Expected],
     axes: Sequence[str],
+    question: Question | None = None,
+    confidence: float = 0.95,
 ) -> list[Row]:
     """One row for each measure: direction, models, each axis' psi, groups, pairs and ties, Psi and tau.
 
-    With a bootstrap, `interval` stands beside psi and `Psi_interval` beside Psi. What is not defined is None.
+    With a question, `interval` stands beside psi, within the grid, and `Psi_interval`, p and Holm's p, of the
+    question that `interval` names, beside Psi. What is not defined is None.
     """
-    return [
-        _row(result, k, measure, direction, axes)
-        for k, (measure, direction) in enumerate(zip(measures, directions, strict=True))
-    ]
-
-
-def _row(result: Granulated, k: int, measure: str, direction: int, axes: Sequence[str]) -> Row:
-    row: Row = {"measure": measure, "direction": direction, "models": int(result.models[k]), "axes": {}}
-    for i, axis in enumerate(axes):
-        value: Row = {"psi": defined(result.psi[i, k])}
-        if result.intervals:
-            value["interval"] = bounds(result.intervals.psi[i, :, k])
-        value |= {
-            "groups": int(result.groups[i, k]),
-            "pairs": int(result.pairs[i, k]),
-            "ties": int(result.ties[i, k]),
-        }
-        row["axes"][axis] = value
-    row["Psi"] = defined(result.total[k])
-    if result.intervals:
-        row["Psi_interval"] = bounds(result.intervals.total[:, k])
-    row["tau"] = defined(result.tau[k])
-    return row
-
-
-def versus_rows(result: Granulated, measures: Sequence[str], axes: Sequence[str], baseline: int) -> list[Row]:
-    """One row for each other measure: by how much its psi and Psi exceed the baseline's, with intervals."""
-    assert result.versus is not None
+    sure = _answers(result.spread, question, confidence) if question and result.spread else None
     rows = []
-    for k, measure in enumerate(measures):
-        if k == baseline:
-            continue
-        row: Row = {"measure": measure, "versus": measures[baseline], "axes": {}}
+    for k, (measure, one) in enumerate(measures.items()):
+        row: Row = {"measure": measure, "direction": one.direction}
+        if one.sign:
+            row["sign"] = one.sign
+        row |= {"models": int(result.models[k]), "axes": {}}
         for i, axis in enumerate(axes):
-            row["axes"][axis] = {
-                "difference": defined(result.psi[i, k] - result.psi[i, baseline]),
-                "interval": bounds(result.versus.psi[i, :, k]),
-            }
-        row["Psi"] = defined(result.total[k] - result.total[baseline])
-        row["Psi_interval"] = bounds(result.versus.total[:, k])
+            value: Row = {"psi": defined(result.psi[i, k])}
+            if sure:
+                value["interval"] = bounds(sure[0][i, :, k])
+            counts = {"groups": result.groups, "pairs": result.pairs, "ties": result.ties}
+            row["axes"][axis] = value | {name: int(count[i, k]) for name, count in counts.items()}
+        row["Psi"] = defined(result.total[k])
+        row |= sure[1][k] if sure else {}
+        row["tau"] = defined(result.tau[k])
         rows.append(row)
     return rows
+
+
+def lead_rows(
+    found: Leads, measures: Sequence[str], versus: str, axes: Sequence[str], question: Question, confidence: float
+) -> list[Row]:
+    """One row for each measure: by how much its psi and Psi exceed those of `versus` on the models that both have."""
+    intervals, totals = _answers(found.spread, question, confidence)
+    rows = []
+    for k, measure in enumerate(measures):
+        row: Row = {"measure": measure, "versus": versus, "models": int(found.models[k]), "axes": {}}
+        for i, axis in enumerate(axes):
+            interval = bounds(intervals[i, :, k])
+            if found.same[k] and interval:
+                interval = [0.0, 0.0]
+            difference = {"difference": defined(found.spread.psi[i, k]), "interval": interval}
+            row["axes"][axis] = difference | {"clusters": int(found.spread.clusters[i, k])}
+        row["Psi"] = defined(found.spread.total[k])
+        row |= totals[k]
+        if found.same[k] and row["Psi_interval"]:
+            row |= {"Psi_interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0}
+        rows.append(row)
+    return rows
+
+
+def _answers(spread: Spread, question: Question, confidence: float) -> tuple[Floats, list[Row]]:
+    """The (A, 2, K) intervals of the axes, and for each value its total's interval, the question, p and Holm's p."""
+    both, p = spread.answer(question, confidence)
+    adjusted = holm(p)
+    totals = [
+        {
+            "Psi_interval": bounds(both[:, k]),
+            "interval": question,
+            "p": defined(p[k]),
+            "p_holm": defined(adjusted[k]),
+        }
+        for k in range(len(p))
+    ]
+    return spread.axis_intervals(confidence), totals
 
 
 def defined(value: Any) -> float | None:
@@ -71,4 +92,4 @@ def defined(value: Any) -> float | None:
 
 def bounds(pair: Floats) -> list[float] | None:
     """[low, high], or None when there is no interval."""
-    return None if math.isnan(pair[0]) else [float(pair[0]), float(pair[1])]
+    return None if np.isnan(pair).any() else [float(pair[0]), float(pair[1])]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icc_cli.ranking.groups import Axis
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.values import Floats, Indices
 
 LEAST_SIZE = 12.0
 LEAST_WEIGHT = 0.5

@@ -14,7 +14,7 @@ from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values
 from icc_cli.ranking.overall import CELLS_AT_ONCE, overall, overall_of_ranks
 from icc_cli.ranking.ranks import Integers, Ranks, Truths, ranked
-from icc_cli.ranking.table import Floats, Indices
+from icc_cli.ranking.values import Floats, Indices
 
 ROWS_OF_A_BYTE = 255
 

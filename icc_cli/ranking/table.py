@@ -1,24 +1,18 @@
 """A table of models: what each was trained with, and numbers about each."""
 
-import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from icc_cli.errors import FormatError
-
-Value = Any
-Floats = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.intp]
+from icc_cli.catalog import About
+from icc_cli.ranking.values import Floats, Value
 
 SEED = "seed"
 TRAIN, TEST, GAP = "train_accuracy", "test_accuracy", "generalization_gap"
 METRICS = (TRAIN, TEST, GAP, "train_loss", "test_loss")
-MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 
 
 @dataclass(frozen=True)
@@ -29,15 +23,30 @@ class ModelTable:
     hparams   by name, the M values of a hyperparameter; None where a model has none
     columns   names of the C columns of numbers (measures and metrics)
     values    (M, C) float64, NaN where a model has no value
+    keys      M identities: the weights' hash, or the row's number; one a model
+    header    every column that the source has, also those that were not read
+    about     by measure, what its records say of it, for measures that the catalog does not have
     """
 
     names: tuple[str, ...]
     hparams: dict[str, tuple[Value, ...]]
     columns: tuple[str, ...]
     values: Floats
+    keys: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    about: dict[str, About] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.keys) != len(self.names):
+            object.__setattr__(self, "keys", tuple(map(str, range(len(self.names)))))
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def known_names(self) -> tuple[str, ...]:
+        """Every name that an option may mean."""
+        return tuple(dict.fromkeys((*self.columns, *self.hparams, *self.header)))
 
     def column(self, name: str) -> Floats:
         """The (M,) values of one column, all NaN when there is none of that name."""
@@ -48,11 +57,12 @@ class ModelTable:
     def take(self, rows: npt.NDArray[Any]) -> "ModelTable":
         """The models that `rows`, a mask or indices, selects."""
         index = np.arange(len(self))[rows]
-        return ModelTable(
-            tuple(self.names[i] for i in index),
-            {name: tuple(values[i] for i in index) for name, values in self.hparams.items()},
-            self.columns,
-            self.values[index],
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in index),
+            hparams={name: tuple(values[i] for i in index) for name, values in self.hparams.items()},
+            values=self.values[index],
+            keys=tuple(self.keys[i] for i in index),
         )
 
     def with_column(self, name: str, values: Floats) -> "ModelTable":
@@ -73,93 +83,3 @@ def with_gap(table: ModelTable) -> ModelTable:
     if GAP in table.columns or not {TRAIN, TEST} <= set(table.columns):
         return table
     return table.with_column(GAP, table.column(TRAIN) - table.column(TEST))
-
-
-def canonical(value: Value) -> Value:
-    """What a hyperparameter's value is compared by: "0.10", 0.1 and "1e-1" are one, "True" and true are one.
-
-    Numbers become floats, empty cells and NaN None, structures their JSON; other text is stripped.
-    """
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in MISSING_WORDS - {"none"}:
-            return None
-        if text.lower() in ("true", "false"):
-            return text.lower()
-        try:
-            number = float(text) if "_" not in text else math.nan
-        except ValueError:
-            return text
-        return text if math.isnan(number) else number
-    if isinstance(value, int | float | np.number):
-        return None if math.isnan(value) else float(value)
-    return None if value is None else json.dumps(value, sort_keys=True, default=str)
-
-
-def number(value: Value, where: str) -> float:
-    """`value` as a float, NaN when it is missing; FormatError, naming `where`, when it is no number."""
-    if value is None or (isinstance(value, str) and value.strip().lower() in MISSING_WORDS):
-        return math.nan
-    try:
-        if isinstance(value, str | int | float) and not (isinstance(value, str) and "_" in value):
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise FormatError(f"{where} is {value!r}, expected a number.", "Correct it, or leave the cell empty.")
-
-
-def codes(values: Sequence[Value]) -> Indices:
-    """(M,) integers, equal where the values compare equal, numbered in order of appearance."""
-    seen: dict[Value, int] = {}
-    written: dict[Value, int] = {}
-    numbered = np.empty(len(values), dtype=np.intp)
-    for i, value in enumerate(values):
-        # 1, 1.0 and True are one key of a dictionary, and so are two structures never.
-        key = (type(value), value if isinstance(value, str | int | float) else i)
-        code = written.get(key)
-        if code is None:
-            code = written[key] = seen.setdefault(canonical(value), len(seen))
-        numbered[i] = code
-    return numbered
-
-
-def average_seeds(table: ModelTable) -> tuple[ModelTable, int]:
-    """One row for each set of models that agree on every hyperparameter but the seed, and the number averaged away.
-
-    Every column is averaged over the models that have a value in it. The seed is dropped.
-    """
-    kept = {name: values for name, values in table.hparams.items() if name != SEED}
-    configuration = joint_codes([codes(values) for values in kept.values()], len(table))
-    count = int(configuration.max(initial=-1)) + 1
-    first = np.full(count, len(table))
-    np.minimum.at(first, configuration, np.arange(len(table)))
-    present = ~np.isnan(table.values)
-    total, weight = np.zeros((count, len(table.columns))), np.zeros((count, len(table.columns)))
-    np.add.at(total, configuration, np.where(present, table.values, 0.0))
-    np.add.at(weight, configuration, present)
-    with np.errstate(invalid="ignore"):
-        means = total / weight
-    averaged = replace(table, hparams=kept).take(first)
-    return replace(averaged, values=means), len(table) - count
-
-
-def joint_codes(parts: Sequence[Indices], models: int) -> Indices:
-    """(M,) integers, equal for the models that agree on every part."""
-    joint = np.zeros(models, dtype=np.intp)
-    for part in parts:
-        joint = renumbered(joint * (part.max(initial=0) + 1) + part)
-    return joint
-
-
-def renumbered(code: Indices) -> Indices:
-    """(M,) integers from 0 without gaps in the order of `code`, equal where it is equal.
-
-    numpy.unique does the same, and imports numpy.ma, which a command that starts at once cannot afford.
-    """
-    order = np.argsort(code, kind="stable")
-    ascending = code[order]
-    number = np.empty(len(code), dtype=np.intp)
-    number[order] = np.cumsum(np.concatenate([[False], ascending[1:] != ascending[:-1]])[: len(code)])
-    return number

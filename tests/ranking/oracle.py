@@ -35,14 +35,17 @@ def group_tau(members, measure, target, convention):
 
 
 def axis_value(hparams, axis, measure, target, convention="paper"):
-    """psi, groups, pairs, ties, and the groups' tau, over models that agree on all but `axis` (seed included)."""
+    """psi, groups, pairs, ties, and the groups' tau, over models that agree on all but `axis` (seed included).
+
+    A group counts where `axis` varies in it.
+    """
     groups = {}
     for i in range(len(target)):
         key = tuple(values[i] for name, values in sorted(hparams.items()) if name != axis)
         groups.setdefault(key, []).append(i)
     taus, pairs, ties = [], 0, 0
     for members in groups.values():
-        if len(members) > 1:
+        if len({hparams[axis][i] for i in members}) > 1:
             tau, n, tied = group_tau(members, measure, target, convention)
             pairs, ties = pairs + n, ties + tied
             if tau is not None:
@@ -84,11 +87,12 @@ def close(value, expected):
 
 
 def rank_rows(table, values, target, convention="paper", **options):
+    from icc_cli.ranking.directions import Expected
     from icc_cli.ranking.granulated import granulated
     from icc_cli.ranking.groups import axes_of
     from icc_cli.ranking.rows import granulated_rows
 
     found = axes_of(table)
     result = granulated(values, target, found, convention, **options)
-    names = [f"m{k}" for k in range(values.shape[1])]
-    return granulated_rows(result, names, [1] * len(names), [axis.name for axis in found])
+    names = {f"m{k}": Expected(1) for k in range(values.shape[1])}
+    return granulated_rows(result, names, [axis.name for axis in found])

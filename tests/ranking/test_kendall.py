@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from icc_cli.ranking import kendall, sums
 from icc_cli.ranking.groups import axes_of
 from icc_cli.ranking.overall import overall
-from icc_cli.ranking.table import ModelTable, canonical, codes
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import canonical, codes
 from tests.ranking.oracle import (
     axes,
     axis_value,

@@ -8,14 +8,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from icc_cli.ranking.bootstrap import Bootstrap
-from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.groups import axes_of
 from icc_cli.ranking.information import conditional_information, pgdl_score, resampled
 from icc_cli.ranking.partial import partial
-from icc_cli.ranking.resampling import interval, multiplicities
+from icc_cli.ranking.replicates import averaged
+from icc_cli.ranking.resampling import Bootstrap, interval, multiplicities
 from icc_cli.ranking.sign_error import sign_error
-from icc_cli.ranking.table import ModelTable, average_seeds, codes
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import codes
 from tests.ranking.oracle import PGDL, PGDL_HPARAMS, needs_pgdl, random_table, sign
 
 PUBLISHED = {"VPM_1": 0.060700993773, "VPM_80": 0.056105256539, "VR": 0.093162888051, "WCV": 0.277451042877}
@@ -155,57 +155,20 @@ def factorial(random, levels=(2, 2, 2, 2, 3), noise=1.0):
     return table, np.column_stack([good, bad]), target
 
 
-def test_coverage_of_the_intervals():
-    """Of 95 % intervals over many simulated studies, 92 to 98 % hold the mean over studies.
-
-    That mean estimates the true value; with 600 studies its error, and that of the coverage (under 1 %), are small
-    beside the margin.
-    """
-    studies = 600
-    values, lows, highs = [], [], []
-    for study in range(studies):
-        random = np.random.default_rng(study)
-        table, measures, target = factorial(random)
-        result = granulated(measures, target, axes_of(table), bootstrap=Bootstrap(400, seed=study), baseline=1)
-        values.append(np.concatenate([result.psi, [result.total], [result.total - result.total[1]]]).ravel())
-        for bound, store in ((0, lows), (1, highs)):
-            parts = [result.intervals.psi[:, bound], [result.intervals.total[bound]], [result.versus.total[bound]]]
-            store.append(np.concatenate(parts).ravel())
-    values, lows, highs = (np.array(x) for x in (values, lows, highs))
-    truth = values.mean(axis=0)
-    held = ((lows <= truth) & (truth <= highs)).mean(axis=0)
-    compared = np.ones(len(truth), dtype=bool)
-    compared[-1] = False  # the baseline's lead over itself
-    psi, totals = held[:10], held[10:-1]
-    assert np.all((held[compared] >= 0.92) & (held[compared] <= 0.98)), (psi.round(3), totals.round(3))
-
-
-def test_intervals_are_seeded_and_paired():
-    table, measures, target = factorial(np.random.default_rng(0))
-    doubled = np.column_stack([measures, measures[:, 0]])
-    options = {"bootstrap": Bootstrap(200, seed=4), "baseline": 2}
-    one, two = (granulated(doubled, target, axes_of(table), **options) for _ in range(2))
-    np.testing.assert_array_equal(one.intervals.psi, two.intervals.psi)
-    assert np.all(one.versus.total[:, 0] == 0), "a measure's lead over its copy has no width"
-    assert np.all(one.versus.total[0, 1] < one.versus.total[1, 1])
-    other = granulated(doubled, target, axes_of(table), bootstrap=Bootstrap(200, seed=5))
-    assert np.any(one.intervals.total != other.intervals.total)
-
-
 def test_average_over_seeds_by_loops():
     table, values, _ = random_table(np.random.default_rng(7), models=60, missing=0.3, seeds=3)
-    averaged, merged = average_seeds(table)
+    found, _ = averaged(table, "average")
     groups = {}
     for i in range(60):
         groups.setdefault(tuple(table.hparams[f"h{j}"][i] for j in range(3)), []).append(i)
-    assert len(averaged) == len(groups) == 60 - merged
-    assert "seed" not in averaged.hparams
-    for row in range(len(averaged)):
-        members = groups[tuple(averaged.hparams[f"h{j}"][row] for j in range(3))]
+    assert len(found) == len(groups) < 60
+    assert "seed" not in found.hparams
+    for row in range(len(found)):
+        members = groups[tuple(found.hparams[f"h{j}"][row] for j in range(3))]
         for k in range(3):
             known = [values[i, k] for i in members if not math.isnan(values[i, k])]
             expected = sum(known) / len(known) if known else math.nan
-            assert averaged.values[row, k] == pytest.approx(expected, nan_ok=True)
+            assert found.values[row, k] == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize("score", ["cmi", "pgdl"])

@@ -10,7 +10,8 @@ import numpy as np
 
 from icc_cli.errors import FormatError
 from icc_cli.ranking.sources.selection import Selection
-from icc_cli.ranking.table import SEED, Floats, ModelTable, Value, number
+from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.ranking.values import Floats, Value, number
 
 CHECKPOINT = "checkpoint"
 LINES_AT_ONCE = 256
@@ -62,7 +63,8 @@ def read_delimited(lines: Iterable[str], where: str, selection: Selection) -> Mo
     values = np.frombuffer(numbers, dtype=np.float64).reshape(count, len(numeric))
     names = tuple(cells.pop(CHECKPOINT)) if CHECKPOINT in cells else tuple(f"row {i + 1}" for i in range(count))
     columns = tuple(header.names[i] for i in numeric)
-    return ModelTable(names, {name: tuple(column) for name, column in cells.items()}, columns, values)
+    hparams = {name: tuple(column) for name, column in cells.items()}
+    return ModelTable(names, hparams, columns, values, header=tuple(header.names))
 
 
 def read_rows(lines: Iterable[str], where: str) -> Iterator[dict[str, str]]:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from icc_cli.catalog import VARIANT
+from icc_cli import catalog
+from icc_cli.catalog import VARIANT, About
 from icc_cli.errors import FormatError
-from icc_cli.ranking.table import ModelTable, canonical, number
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import canonical, number
 from icc_cli.records import MEASURE, Record
 
 SAME = 1e-6
@@ -40,8 +42,10 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
     """
     models: dict[str, _Model] = {}
     told: dict[str, None] = {}
+    about: dict[str, About] = {}
     for where, record in items:
         model = models.setdefault(record.weights_sha256, _Model(record, where))
+        about |= {name: one.about for name, one in record.described.items() if not catalog.known(name)}
         _merge_hparams(model, record, where)
         _merge_metrics(model, record, where, told)
         for cell, value in _cells(record, sweep, where):
@@ -62,6 +66,8 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
         {name: tuple(row.hparams.get(name) for row in rows) for name in hparams},
         tuple(_names(columns, sweep).values()) + tuple(metrics),
         values,
+        keys=tuple(models),
+        about=about,
     )
     return table, list(told)
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from icc_cli.errors import FormatError
+from icc_cli.ranking.names import listed
 from icc_cli.ranking.sources.delimited import CHECKPOINT, read_rows
-from icc_cli.ranking.sources.selection import listed
-from icc_cli.ranking.table import METRICS, SEED, ModelTable, number
+from icc_cli.ranking.table import METRICS, SEED, ModelTable
+from icc_cli.ranking.values import number
 
 Cells = dict[str, Any]
 

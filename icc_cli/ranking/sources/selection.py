@@ -1,15 +1,15 @@
 """Which columns the user asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from icc_cli import catalog
 from icc_cli.catalog import VARIANT, base_name
 from icc_cli.errors import UsageError
-from icc_cli.ranking.table import METRICS
-
-NAMES_SHOWN = 8
+from icc_cli.ranking.controls import CONTROLS
+from icc_cli.ranking.names import listed, suggestion
+from icc_cli.ranking.table import METRICS, ModelTable
 
 
 @dataclass(frozen=True)
@@ -26,38 +26,41 @@ class Selection:
         """Whether a pattern such as `c3@k=*` asks for the measures at every k."""
         return any(f"{VARIANT}k=" in pattern for pattern in self.measures or ())
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Columns that are no measures, whatever pattern they match."""
+        return (self.target, *self.others)
+
     def is_number(self, column: str) -> bool:
         """Whether a table's column is needed as numbers."""
-        return column in (self.target, *METRICS, *self.others) or self.is_measure(column)
+        return column in (*self.apart, *METRICS, *CONTROLS) or self.is_measure(column)
 
     def is_measure(self, column: str) -> bool:
         """Whether a column is one of the measures to rank."""
         if self.measures is None:
-            return catalog.known(base_name(column))
+            return catalog.known(base_name(column)) and column not in CONTROLS
         return any(_matches(column, pattern) for pattern in self.measures)
 
 
-def chosen_measures(columns: Sequence[str], selection: Selection) -> tuple[str, ...]:
+def chosen_measures(columns: Sequence[str], selection: Selection, table: ModelTable) -> tuple[str, ...]:
     """The columns to rank, in the order asked for; UsageError when a pattern matches none, or none is left."""
     if selection.measures is None:
-        found = tuple(column for column in columns if selection.is_measure(column))
+        declared = (name for name in columns if base_name(name) in table.about)
+        found = tuple(dict.fromkeys((*(name for name in columns if selection.is_measure(name)), *declared)))
         if not found:
-            raise UsageError("there is no measure to rank.", f"Name columns with --measures: {listed(columns)}.")
+            raise UsageError(
+                "there is no measure to rank.", f"Name columns with --measures: {listed(table.known_names)}."
+            )
         return found
     chosen: dict[str, None] = {}
     for pattern in selection.measures:
         matched = [column for column in columns if _matches(column, pattern)]
         if not matched:
-            raise UsageError(f"there is no column {pattern!r} to rank.", f"Columns: {listed(columns)}.")
+            if pattern in selection.apart:
+                raise UsageError(f"{pattern!r} is to be ranked, and is the target or held fixed.", "Name another.")
+            raise UsageError(f"there is no column {pattern!r} to rank.", suggestion(pattern, table.known_names))
         chosen.update(dict.fromkeys(matched))
     return tuple(chosen)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Some names, and how many more there are."""
-    names = list(names)
-    more = f", and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    return ", ".join(names[:NAMES_SHOWN]) + more if names else "none"
 
 
 def _matches(column: str, pattern: str) -> bool:

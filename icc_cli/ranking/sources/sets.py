@@ -49,13 +49,21 @@ def record_sets(found: Sequence[Located]) -> list[RecordSet]:
     ]
 
 
-def model_sets(found: Sequence[Located], sweep: bool = False) -> tuple[list[ModelSet], list[str]]:
-    """The sets with their tables, and what a person should be told; FormatError as `join` raises it."""
+def model_sets(found: Sequence[Located], sweep: bool = False, pool: bool = False) -> tuple[list[ModelSet], list[str]]:
+    """The sets with their tables, and what a person should be told; FormatError as `join` raises it.
+
+    `pool` makes one set of all, whatever their data and architectures.
+    """
     sets, told = [], []
-    for one in record_sets(found):
+    for one in [RecordSet("", tuple(found))] if pool else record_sets(found):
         table, lines = join(one.found, sweep)
         told += lines
         sets.append(ModelSet(one.name, one.found, table))
+    if len(sets) > 1:
+        told.append(
+            f"the records are of {len(sets)} sets, each of one data set and architecture: "
+            f"{', '.join(one.name for one in sets)}; --pool makes one of them."
+        )
     return sets, told
 
 

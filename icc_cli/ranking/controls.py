@@ -1,0 +1,42 @@
+"""Controls: how well the trivial orders the models, beside the measures."""
+
+import hashlib
+from statistics import NormalDist
+
+import numpy as np
+
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import Floats
+
+RANDOM = "random"
+CONTROLS = {
+    RANDOM: 1,
+    "parameters": 1,
+    "sites": 1,
+    "neurons": 1,
+    "weight_norm": -1,
+    "train_loss": -1,
+    "train_accuracy": 1,
+}
+"""Each control, and its direction with accuracy."""
+
+
+def with_random(table: ModelTable) -> ModelTable:
+    """The table with a column `random`: a standard normal number for each model, the same for the same weights."""
+    return table if RANDOM in table.columns else table.with_column(RANDOM, noise(table))
+
+
+def noise(table: ModelTable) -> Floats:
+    """(M,) standard normal numbers, each drawn from its model's identity."""
+    digests = (int.from_bytes(hashlib.sha256(key.encode()).digest()[:6]) for key in table.keys)
+    quantile = NormalDist().inv_cdf
+    return np.array([quantile((digest + 0.5) / 2**48) for digest in digests])
+
+
+def controls_of(table: ModelTable, taken: tuple[str, ...]) -> tuple[str, ...]:
+    """The controls that the table knows and that are not among `taken`, the measures and the target."""
+    return tuple(
+        name
+        for name in CONTROLS
+        if name not in taken and name in table.columns and not np.isnan(table.column(name)).all()
+    )

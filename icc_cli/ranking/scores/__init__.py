@@ -1,0 +1,40 @@
+"""Scores: how a study's measures are compared with its target. Each is a file here and a line below.
+
+A score's module has `Options`, a frozen dataclass, and `score(study, options)`, which gives a `Part`.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields
+from importlib import import_module
+from typing import Any
+
+from icc_cli.errors import UsageError
+from icc_cli.ranking.names import suggestion
+from icc_cli.ranking.result import Part
+from icc_cli.ranking.study import Study
+
+SCORES = {
+    "kendall": "icc_cli.ranking.scores.kendall",
+    "cmi": "icc_cli.ranking.scores.cmi",
+    "pgdl": "icc_cli.ranking.scores.pgdl",
+    "sign-error": "icc_cli.ranking.scores.sign_error",
+}
+"""The module of each score, by the name that an option gives it."""
+
+Scored = Callable[[Study], Part]
+
+
+def score_of(name: str, options: dict[str, Any]) -> Scored:
+    """The score `name` with its options; UsageError for a score, or an option of it, that is not there."""
+    if name not in SCORES:
+        raise UsageError(f"there is no score {name!r}.", suggestion(name, SCORES))
+    module = import_module(SCORES[name])
+    known = [field.name for field in fields(module.Options)]
+    for option in options:
+        if option not in known:
+            raise UsageError(
+                f"--{option.replace('_', '-')} does not go with --score {name}.",
+                f"Its options are {', '.join('--' + one.replace('_', '-') for one in known)}.",
+            )
+    chosen = module.Options(**options)
+    return lambda study: module.score(study, chosen)

@@ -1,0 +1,136 @@
+"""A study: the models of one set with a target, the measures with their directions, and what they are compared along.
+
+Whoever ranks, tabulates or draws starts from one. Directions are applied here and nowhere else: `values` are
+the measures times theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from icc_cli.errors import UsageError
+from icc_cli.ranking import directions
+from icc_cli.ranking.controls import CONTROLS, RANDOM, controls_of, with_random
+from icc_cli.ranking.directions import Expected, expected, sense
+from icc_cli.ranking.groups import Axis, axes_of
+from icc_cli.ranking.names import listed
+from icc_cli.ranking.prepare import averaged_models, only_hparams, prepare
+from icc_cli.ranking.replicates import Seeds
+from icc_cli.ranking.sources.selection import Selection, chosen_measures
+from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.values import Floats
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a table becomes a study.
+
+    directions     +1 or -1 by measure, for those that the user decides
+    controls       whether the trivial is ranked too
+    common         only the models that have every measure
+    """
+
+    directions: Mapping[str, int] = field(default_factory=dict)
+    min_train_accuracy: float | None = None
+    seeds: Seeds = "auto"
+    controls: bool = True
+    common: bool = False
+
+
+@dataclass(frozen=True)
+class Study:
+    """M models with a target, K measures and C controls.
+
+    name       of the set of models; empty when there is one
+    table      the models, replicates averaged
+    runs       the models before that
+    measures   K names with their directions; controls likewise
+    axes       the hyperparameters that vary, with their groups of models of `table`
+    notes      what was converted, assumed or left out
+    merged     which replicates `table` averages
+    """
+
+    name: str
+    table: ModelTable
+    runs: ModelTable
+    target: str
+    measures: dict[str, Expected]
+    controls: dict[str, Expected]
+    axes: tuple[Axis, ...]
+    notes: tuple[str, ...] = ()
+    merged: tuple[str, ...] = ()
+
+    @property
+    def goal(self) -> Floats:
+        """(M,) the target."""
+        return self.table.column(self.target)
+
+    @property
+    def values(self) -> Floats:
+        """(M, K) the measures times their directions."""
+        return directed(self.table, self.measures)
+
+    @property
+    def axis_names(self) -> list[str]:
+        return [axis.name for axis in self.axes]
+
+    def take(self, rows: np.typing.NDArray[np.bool_]) -> "Study":
+        """The study of some of its models."""
+        table = self.table.take(rows)
+        return replace(self, table=table, axes=axes_of(table))
+
+
+def directed(table: ModelTable, measures: Mapping[str, Expected]) -> Floats:
+    """(M, K) columns of a table times their directions."""
+    values: Floats = table.values[:, [table.columns.index(name) for name in measures]]
+    values *= [one.direction for one in measures.values()]
+    return values
+
+
+def study_of(table: ModelTable, selection: Selection, settings: Settings | None = None, name: str = "") -> Study:
+    """The study of one table of models: hyperparameters chosen, units settled, replicates averaged.
+
+    UsageError for an option that names nothing, FormatError when fewer than two models are left.
+    """
+    settings = settings or Settings()
+    table = only_hparams(table, selection.hparams)
+    names = chosen_measures([column for column in table.columns if column not in selection.apart], selection, table)
+    runs, told = prepare(table, selection.target, settings.min_train_accuracy)
+    runs = with_random(runs)
+    if settings.common:
+        runs = _common(runs, names, told)
+    controls = controls_of(runs, (*names, *selection.apart)) if settings.controls else ()
+    directions.refuse_unknown(settings.directions, (*names, *controls))
+    averages, merged = averaged_models(runs, settings.seeds)
+    measures = {one: expected(one, selection.target, settings.directions, table.about) for one in names}
+    told += directions.notes(measures, selection.target, table.about)
+    return Study(
+        name,
+        averages,
+        runs,
+        selection.target,
+        measures,
+        {one: _control(one, selection.target, settings) for one in controls},
+        axes_of(averages),
+        tuple(told),
+        tuple(merged),
+    )
+
+
+def _control(name: str, target: str, settings: Settings) -> Expected:
+    turned = -1 if sense(target) < 0 and name != RANDOM else 1
+    return Expected(settings.directions.get(name, CONTROLS[name] * turned))
+
+
+def _common(table: ModelTable, names: Sequence[str], told: list[str]) -> ModelTable:
+    """The models that have every measure that some model has."""
+    columns = [table.column(name) for name in names]
+    present = np.all([~np.isnan(column) for column in columns if not np.isnan(column).all()], axis=0)
+    if np.sum(present) < 2:
+        raise UsageError(
+            "fewer than two models have every measure.", f"Leave --common out, or rank fewer than {listed(names)}."
+        )
+    if not present.all():
+        told.append(f"{np.sum(~present)} of {len(table)} models lack a measure, and are left out of all.")
+    return table.take(present)

@@ -1,0 +1,124 @@
+"""Single cells: what a hyperparameter's value is compared by, and what counts as a number or as missing."""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from icc_cli.errors import FormatError
+
+Value = Any
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
+WHOLE = re.compile(r"[+-]?\d{1,400}")
+
+
+def canonical(value: Value) -> Value:
+    """What a hyperparameter's value is compared by: "0.10", 0.1 and "1e-1" are one, "True" and true are one.
+
+    Whole numbers stay whole, however large; other numbers become floats; empty cells, NaN and "none" in any case
+    become None, structures their JSON; other text is stripped.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _canonical_text(value.strip())
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return None if value is None else json.dumps(value, sort_keys=True, default=str)
+
+
+def _canonical_text(text: str) -> Value:
+    lower = text.lower()
+    if lower in MISSING_WORDS:
+        return None
+    if lower in ("true", "false"):
+        return lower
+    if WHOLE.fullmatch(text):
+        return int(text)
+    try:
+        number = float(text) if "_" not in text else math.nan
+    except ValueError:
+        return text
+    return text if math.isnan(number) else number
+
+
+def number(value: Value, where: str) -> float:
+    """`value` as a float, NaN when it is missing; FormatError, naming `where`, when it is no number."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in MISSING_WORDS):
+        return math.nan
+    try:
+        if isinstance(value, str | int | float | np.number) and not (isinstance(value, str) and "_" in value):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise FormatError(f"{where} is {value!r}, expected a number.", "Correct it, or leave the cell empty.")
+
+
+def codes(values: Sequence[Value]) -> Indices:
+    """(M,) integers, equal where the values compare equal, numbered in order of appearance.
+
+    A number and its copy in 32 bits (0.1 and 0.10000000149011612) compare equal.
+    """
+    seen: dict[Value, int] = {}
+    written: dict[Value, int] = {}
+    numbered = np.empty(len(values), dtype=np.intp)
+    for i, value in enumerate(values):
+        # 1, 1.0 and True are one key of a dictionary, and so are two structures never.
+        key = (type(value), value if isinstance(value, str | int | float) else i)
+        code = written.get(key)
+        if code is None:
+            code = written[key] = seen.setdefault(canonical(value), len(seen))
+        numbered[i] = code
+    copies = float32_copies(seen)
+    if copies:
+        code_of = np.arange(len(seen))
+        for copy, original in copies.items():
+            code_of[[seen[copy], seen[original]]] = min(seen[copy], seen[original])
+        order = dict.fromkeys(code_of.tolist())
+        place = {code: i for i, code in enumerate(order)}
+        numbered = np.array([place[code] for code in code_of.tolist()], dtype=np.intp)[numbered]
+    return numbered
+
+
+def float32_copies(levels: Iterable[Value]) -> dict[float, float]:
+    """Of distinct canonical values, those that are another one rounded to 32 bits, with that other one."""
+    numbers = [value for value in levels if isinstance(value, float) and math.isfinite(value)]
+    with np.errstate(over="ignore"):
+        rounded = {value: float(np.float32(value)) for value in numbers}
+    original = {low: value for value, low in rounded.items() if low != value}
+    return {
+        value: original[value]
+        for value in numbers
+        if value in original and len(repr(value)) > len(repr(original[value]))
+    }
+
+
+def joint_codes(parts: Sequence[Indices], models: int) -> Indices:
+    """(M,) integers, equal for the models that agree on every part."""
+    joint = np.zeros(models, dtype=np.intp)
+    for part in parts:
+        joint = renumbered(joint * (part.max(initial=0) + 1) + part)
+    return joint
+
+
+def renumbered(code: Indices) -> Indices:
+    """(M,) integers from 0 without gaps in the order of `code`, equal where it is equal.
+
+    numpy.unique does the same, and imports numpy.ma, which a command that starts at once cannot afford.
+    """
+    order = np.argsort(code, kind="stable")
+    ascending = code[order]
+    number = np.empty(len(code), dtype=np.intp)
+    number[order] = np.cumsum(np.concatenate([[False], ascending[1:] != ascending[:-1]])[: len(code)])
+    return number

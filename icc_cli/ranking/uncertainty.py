@@ -68,22 +68,26 @@ class Spread:
         from scipy.special import stdtrit
 
         with np.errstate(invalid="ignore", divide="ignore"):
-            half = stdtrit(np.maximum(self.clusters - 1, 1), (1 + confidence) / 2) * self.error
+            reach = stdtrit(np.maximum(self.clusters - 1, 1), (1 + confidence) / 2) * self.error
+            # Score bounds: where the error would be as much larger or smaller as that of a share is, which is 0 at the
+            # ends. They are nearer to the nominal confidence than psi -+ reach where groups are few.
+            excess = reach**2 / (self.reach**2 - self.psi**2)
+            half = np.sqrt(excess * (self.reach**2 * (1 + excess) - self.psi**2)) / (1 + excess)
+            middle = self.psi / (1 + excess)
             # The largest share of disagreeing clusters that would still let all of so many agree.
             hidden = 1 - (1 - confidence) ** (1 / self.clusters)
-            low = np.where(self.unanimous > 0, self.psi - hidden * (self.reach + self.psi), self.psi - half)
-            high = np.where(self.unanimous > 0, self.psi + hidden * (self.reach - self.psi), self.psi + half)
+            low = np.where(self.unanimous > 0, self.psi - hidden * (self.reach + self.psi), middle - half)
+            high = np.where(self.unanimous > 0, self.psi + hidden * (self.reach - self.psi), middle + half)
         bounds: Floats = np.clip(np.stack([low, high], axis=1), -self.reach, self.reach)
         return bounds
 
     def within(self) -> tuple[Floats, Floats]:
-        """(K,) standard error of the total within the grid, and its degrees of freedom (Welch and Satterthwaite)."""
+        """(K,) standard error of the total within the grid, and its degrees of freedom, those of a mean axis."""
         variance = np.nan_to_num(self.error) ** 2
         with np.errstate(invalid="ignore", divide="ignore"):
-            freedom = np.where(self.clusters > 0, np.maximum(self.clusters - 1, 1), np.inf)
             error = np.sqrt(variance.sum(axis=0) + np.maximum(self.shared, 0.0)) / self.axes
-            together = variance.sum(axis=0) ** 2 / np.sum(variance**2 / freedom, axis=0)
-        return error, together
+            freedom = np.maximum(self.clusters.sum(axis=0) / self.axes - 1, 1)
+        return error, freedom
 
     def across(self) -> tuple[Floats, Floats]:
         """(K,) standard error of the total across studies, and its degrees of freedom; NaN for fewer than two axes."""

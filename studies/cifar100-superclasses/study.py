@@ -23,7 +23,6 @@ from icc_cli.records import Record, read
 
 HERE = Path(__file__).parent
 FITTED = 0.99
-RESAMPLES = "2000"
 MEASURES = ("c1", "c2", "c3", "c4")
 SHARPNESS = ("inv_sigma", "inv_sigma_kernels", "inv_alpha", "inv_alpha_kernels")
 NAMES = {
@@ -90,7 +89,7 @@ def fitted(name: str) -> list[Record]:
 def rank(models: Iterable[Record], measures: Sequence[str], joined: Iterable[Row] = (), *options: str) -> list[Row]:
     """The rows of `icc rank` over `models`, with intervals; `joined` are further columns by checkpoint."""
     joined = list(joined)
-    options = ("--measures", ",".join(measures), "--format", "json", "--bootstrap", RESAMPLES, "-q", *options)
+    options = ("--measures", ",".join(measures), "--no-controls", "--interval", "within", "-q", *options)
     with saved(models) as source, tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as side:
         if joined:
             table = csv.DictWriter(side, list(joined[0]))

@@ -69,7 +69,7 @@ def test_scatter_shows_the_records_and_ranks_them_as_rank_does(family, tmp_path,
     for row in rows:
         value, accuracy, hparams = expected[row["checkpoint"], row["measure"]]
         assert (row["value"], row["goal"], row["level"]) == (value, accuracy, hparams["lr"])
-    ranked = [json.loads(line) for line in icc("rank", "results", cwd=family).stdout.splitlines()]
+    ranked = [json.loads(line) for line in icc("rank", "results", "--no-controls", cwd=family).stdout.splitlines()]
     for line in ranked:
         assert {(row["Psi"], row["tau"]) for row in rows if row["measure"] == line["measure"]} == {
             (line["Psi"], line["tau"])
@@ -337,3 +337,22 @@ def test_levels_are_told_apart_by_colour_and_marker():
 )
 def test_coefficients_are_printed_as_papers_do(value, text):
     assert rounded(value) == text
+
+
+def test_k_agrees_with_the_table_in_sign(family, tmp_path):
+    """Also for a target to be small, for which c1 and c3 have direction -1."""
+    target = ("--target", "generalization_gap")
+    done = icc("plot", "k", family / "results", *target, "-o", tmp_path / "k.pdf", "--data", tmp_path / "k.csv")
+    assert done.returncode == 0, done.stderr
+    printed = icc(
+        "rank", family / "results", *target, "--measures", "c1@k=*,c3@k=*", "--no-controls", "--format", "json"
+    )
+    table = {row["measure"]: row for row in map(json.loads, printed.stdout.splitlines())}
+    with (tmp_path / "k.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert any(float(row["Psi"]) for row in rows)
+    for row in rows:
+        ranked = table[f"{row['measure']}@k={row['k']}"]
+        assert ranked["direction"] == -1
+        assert float(row["Psi"]) == ranked["Psi"]
+        assert [float(row["low"]), float(row["high"])] == ranked["Psi_interval"]

@@ -21,20 +21,24 @@ SCORES = {
 }
 """The module of each score, by the name that an option gives it."""
 
+CUSTOM = "icc_cli.ranking.scores.custom"
+
 Scored = Callable[[Study], Part]
 
 
 def score_of(name: str, options: dict[str, Any]) -> Scored:
-    """The score `name` with its options; UsageError for a score, or an option of it, that is not there."""
-    if name not in SCORES:
+    """The score `name`, or `file.py:function`, with its options; UsageError for one that is not there."""
+    own = ":" in name or name.endswith(".py")
+    if name not in SCORES and not own:
         raise UsageError(f"there is no score {name!r}.", suggestion(name, SCORES))
-    module = import_module(SCORES[name])
+    module = import_module(CUSTOM if own else SCORES[name])
+    options = {**options, "function": name} if own else options
     known = [field.name for field in fields(module.Options)]
     for option in options:
         if option not in known:
             raise UsageError(
                 f"--{option.replace('_', '-')} does not go with --score {name}.",
-                f"Its options are {', '.join('--' + one.replace('_', '-') for one in known)}.",
+                f"Its options are {', '.join('--' + one.replace('_', '-') for one in known) or 'none'}.",
             )
     chosen = module.Options(**options)
     return lambda study: module.score(study, chosen)

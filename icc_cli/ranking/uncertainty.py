@@ -1,10 +1,10 @@
 """How sure an axis' psi, and their mean Psi, are: two questions, each with its standard error.
 
 `within the grid`: the same grid, every model trained again. The groups of an axis are disjoint sets of models, and
-so they are the sample, clustered by configuration where a grid was trained with several seeds. With u_c the sum of
-tau_g - psi over the groups g of cluster c, divided by the number of groups, and C clusters,
+so they are the sample, clustered by configuration where a grid was trained with several seeds. With C clusters, and
+u_c the sum of tau_g - psi over the groups g of cluster c, divided by the number of groups, times sqrt(C / (C - 1)),
 
-    SE(psi)^2 = C / (C - 1) sum_c u_c^2
+    SE(psi)^2 = sum_c u_c^2
     SE(Psi)^2 = (sum_i SE(psi_i)^2 + max(0, sum_{i != j} sum u_c u_d)) / A^2
 
 where the last sum runs over the clusters c of axis i and d of axis j that share a configuration: axes share models,
@@ -69,15 +69,16 @@ class Spread:
 
         with np.errstate(invalid="ignore", divide="ignore"):
             reach = stdtrit(np.maximum(self.clusters - 1, 1), (1 + confidence) / 2) * self.error
-            # Score bounds: where the error would be as much larger or smaller as that of a share is, which is 0 at the
-            # ends. They are nearer to the nominal confidence than psi -+ reach where groups are few.
+            # Score bounds too: there the error changes as that of a share does, which is 0 at the ends, so that they
+            # reach further inwards; the wider of the two on either side covers enough where groups are few.
             excess = reach**2 / (self.reach**2 - self.psi**2)
             half = np.sqrt(excess * (self.reach**2 * (1 + excess) - self.psi**2)) / (1 + excess)
             middle = self.psi / (1 + excess)
             # The largest share of disagreeing clusters that would still let all of so many agree.
             hidden = 1 - (1 - confidence) ** (1 / self.clusters)
-            low = np.where(self.unanimous > 0, self.psi - hidden * (self.reach + self.psi), middle - half)
-            high = np.where(self.unanimous > 0, self.psi + hidden * (self.reach - self.psi), middle + half)
+            low, high = np.minimum(self.psi - reach, middle - half), np.maximum(self.psi + reach, middle + half)
+            low = np.where(self.unanimous > 0, self.psi - hidden * (self.reach + self.psi), low)
+            high = np.where(self.unanimous > 0, self.psi + hidden * (self.reach - self.psi), high)
         bounds: Floats = np.clip(np.stack([low, high], axis=1), -self.reach, self.reach)
         return bounds
 
@@ -139,16 +140,17 @@ class Spreads:
             inside = np.flatnonzero(member >= 0)
             first[configurations[inside]] = member[inside]
             member = first
+        with np.errstate(invalid="ignore", divide="ignore"):
+            apart = apart * np.where(clusters > 1, np.sqrt(clusters / (clusters - 1.0)), 1.0)
         squares = np.square(apart).sum(axis=0)
         part = np.where(member[:, None] >= 0, apart[member], 0.0) if len(apart) else np.zeros_like(self._sum)
         self._sum += part
         self._own += np.square(part).sum(axis=0)
         agree = squares <= NEGLIGIBLE
         with np.errstate(invalid="ignore", divide="ignore"):
-            spread = np.sqrt(np.where(clusters > 1, clusters / (clusters - 1.0), 1.0) * squares)
             doubt = (self._reach + np.abs(psi)) / clusters
         self._psi[place] = psi
-        self._error[place] = np.where(count > 0, np.where(agree, doubt, spread), np.nan)
+        self._error[place] = np.where(count > 0, np.where(agree, doubt, np.sqrt(squares)), np.nan)
         self._clusters[place] = clusters
         self._unanimous[place] = agree
 

@@ -86,8 +86,8 @@ def drawn(setting, study, measures=2):
 
 
 def coverage(setting, studies):
-    """By question, the share of studies whose interval holds the truth: of each axis of either measure (within the
-    grid alone; the least of them), of Psi of either measure, and of the first one's lead over the second."""
+    """By question, the shares of studies whose interval holds the truth: (K,) Psi of either measure, (1,) the first
+    one's lead over the second, and, within the grid alone, (A, K) the axes."""
     table = table_of(setting)
     axes, same = axes_of(table), configurations(table)
     totals, differences, axis = [], [], []
@@ -115,9 +115,9 @@ def coverage(setting, studies):
 
 
 def held(bounds, values):
-    """The least share, over the quantities, of studies whose bounds (studies, 2, ...) hold the mean of the values."""
+    """The share of studies whose bounds (studies, 2, ...) hold the mean over studies of the values, for each."""
     truth = values.mean(axis=0)
-    return float(((bounds[:, 0] <= truth) & (truth <= bounds[:, 1])).mean(axis=0).min())
+    return ((bounds[:, 0] <= truth) & (truth <= bounds[:, 1])).mean(axis=0)
 
 
 def false_findings(setting, studies, measures=16):

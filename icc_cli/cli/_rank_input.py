@@ -21,10 +21,15 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class SideTables:
-    """Tables by checkpoint that go with the records: `runs` with settings and results, `join` with measures."""
+    """Tables by checkpoint that go with the records: `runs` with settings and results, `join` with measures.
+
+    `key` is the column that names the checkpoint, `metrics` are the results; None leaves the choice to the tool.
+    """
 
     runs: Path | None = None
     join: Path | None = None
+    key: str | None = None
+    metrics: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,31 +97,18 @@ def directions_of(texts: list[str]) -> dict[str, int]:
 
 def _with_side_tables(models: "ModelSet", asked: Asked, report: Reporter) -> "ModelSet":
     """The set with what --runs and --join add to its table."""
-    from icc_cli.ranking.sources.runs import read_runs, with_measures, with_runs
+    from icc_cli.ranking.sources.runs import read_side_table, with_measures, with_runs
 
-    table, selection = models.table, asked.selection
+    table, side = models.table, asked.side
     told: list[str] = []
-    if asked.side.runs is not None:
-        path = asked.side.runs
-        table, told = with_runs(
-            table, read_runs(_text(path), str(path)), selection.target, selection.hparams, str(path)
-        )
-    if asked.side.join is not None:
-        path = asked.side.join
-        table, more = with_measures(table, read_runs(_text(path), str(path)), str(path))
+    if side.runs is not None:
+        table, told = with_runs(table, read_side_table(side.runs, side.key), asked.selection, side.metrics)
+    if side.join is not None:
+        table, more = with_measures(table, read_side_table(side.join, side.key))
         told += more
     for line in told:
         report.warn(line)
     return replace(models, table=table)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"cannot read {path} as a table: {error}.") from error
 
 
 def _standard_input(inputs: Sequence[str]) -> list[str]:

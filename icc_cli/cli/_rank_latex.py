@@ -94,6 +94,8 @@ def decimal(value: float) -> str:
 
 def _cells(row: Row) -> dict[str, tuple[str, str]]:
     """For each column the value, and the interval that stands below it."""
+    from icc_cli.ranking.cells import probability
+
     cells: dict[str, tuple[str, str]] = {}
     scale = 100 if row.get("score") in HUNDREDTHS else 1
     for name, value in row.items():
@@ -102,6 +104,8 @@ def _cells(row: Row) -> dict[str, tuple[str, str]]:
                 cells[axis] = _cell(next(iter(numbers.values())), numbers.get("interval"), 1)
         elif name in MEASURE_NAMES and isinstance(value, str):
             cells[name] = (symbol(value), "")
+        elif name == "p_holm":
+            cells[name] = (escaped(probability(value)) if value is not None else "--", "")
         elif not name.endswith("_interval"):
             cells[name] = _cell(value, row.get(f"{name}_interval"), scale if name == "value" else 1)
     held_out = LEFT_OUT if "measure" in row else ()

@@ -65,7 +65,8 @@ def rank(
         str,
         typer.Option(
             metavar="NAME",
-            help="kendall (granulated), cmi (Jiang et al.), pgdl (the competition), sign-error (Dziugaite et al.).",
+            help="kendall (granulated), cmi (Jiang et al.), pgdl (the competition), sign-error (Dziugaite et al.), "
+            "or file.py:function.",
         ),
     ] = "kendall",
     seeds: Annotated[
@@ -73,10 +74,20 @@ def rank(
     ] = Seeds.auto,
     runs: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Hyperparameters and metrics by checkpoint: CSV, JSON, W&B or MLflow."),
+        typer.Option(
+            metavar="FILE",
+            help="Settings and results by checkpoint: a table, or an export (W&B, MLflow, Optuna, ...).",
+        ),
     ] = None,
     join: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="More measures by checkpoint, from a CSV or JSON table.")
+        Path | None, typer.Option(metavar="FILE", help="More measures by checkpoint, from a table.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of --runs and --join: the column that names the checkpoint.")
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Columns of --runs that are results. Default: by their names."),
     ] = None,
     convention: Annotated[
         Convention | None,
@@ -147,7 +158,9 @@ def rank(
     scored = score_of(score, {name: value for name, value in asked.items() if value is not None})
     selection = Selection(target, names_of(hparams), names_of(measures), (given,) if given else ())
     settings = Settings(directions_of(direction or []), min_train_accuracy, seeds.value, controls, common)
-    made, failures = studies(inputs, Asked(selection, settings, SideTables(runs, join), pool), report)
+    made, failures = studies(
+        inputs, Asked(selection, settings, SideTables(runs, join, key, names_of(metrics)), pool), report
+    )
     found = ranking(made, scored)
     for line in found.notes:
         report.note(line)

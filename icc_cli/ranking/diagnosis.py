@@ -65,6 +65,9 @@ def _axes(axes: Sequence[Axis], models: int) -> list[str]:
 
 def _table(table: ModelTable) -> list[str]:
     lines = []
+    absent = [name for name, cells in table.hparams.items() if all(canonical(value) is None for value in cells)]
+    if absent:
+        lines.append(f"hyperparameters that no model has a value of: {listed(absent)}.")
     gaps = [
         f"{name} ({n})"
         for name, values in table.hparams.items()

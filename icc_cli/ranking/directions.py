@@ -10,7 +10,8 @@ from icc_cli.errors import UsageError
 from icc_cli.ranking.names import suggestion
 
 SMALL = ("loss", "losses", "error", "errors", "err", "gap", "perplexity", "rmse", "mae")
-LARGE = ("acc", "accuracy", "f1", "auc", "auroc", "precision", "recall", "bleu", "reward", "top1", "top5")
+LARGE = ("acc", "accuracy", "auc", "auroc", "recall", "bleu", "reward")
+EXACTLY = frozenset({"f1", "r2", "top1", "top5"})
 UNSURE = "not fixed beforehand"
 
 
@@ -25,9 +26,10 @@ def sense(target: str) -> int:
     """+1 for a target that should be large, -1 for one that should be small, 0 when its name does not say."""
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", target).lower()
     words = [word for word in re.split(r"[^a-z0-9]+", plain) if word]
-    if any(word.endswith(SMALL) or word.rstrip("0123456789").endswith(SMALL) for word in words):
+    bare = [word.rstrip("0123456789") for word in words]
+    if any(word.endswith(SMALL) for word in bare):
         return -1
-    return 1 if any(word.startswith(LARGE) or word.endswith(LARGE) for word in words) else 0
+    return 1 if any(word.endswith(LARGE) for word in bare) or EXACTLY & {*words} else 0
 
 
 def expected(measure: str, target: str, chosen: Mapping[str, int], told: Mapping[str, About]) -> Expected:

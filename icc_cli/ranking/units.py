@@ -16,7 +16,7 @@ DIFFERENCE = re.compile(r"err|gap", re.IGNORECASE)
 def in_fractions(table: ModelTable, target: str) -> tuple[ModelTable, list[str]]:
     """The table with its accuracies, and a target that is an accuracy, an error or a gap, as fractions of one.
 
-    A value over 1.5 says that a column holds per cents. FormatError when an accuracy holds both, or more than 100 %.
+    A value over 1.5 says that a column holds per cents. FormatError when an accuracy holds both.
     """
     told = []
     for name in dict.fromkeys((TRAIN, TEST, target)):
@@ -29,21 +29,20 @@ def in_fractions(table: ModelTable, target: str) -> tuple[ModelTable, list[str]]
         known = values[np.isfinite(values)]
         if not np.any(np.abs(known) > FRACTIONS_UP_TO):
             continue
+        if accuracy and (known.min() < 0 or known.max() > WHOLE):
+            span = f"{known.min():g} to {known.max():g}"
+            told.append(f"{name} has values from {span}, neither fractions nor per cents: taken as they are.")
+            continue
         if accuracy:
-            _refuse(name, known)
+            _refuse_mixture(name, known)
         told.append(f"{name} is in per cent, to {known.max():g}: taken as fractions of one.")
         table = table.with_column(name, values / WHOLE)
     return table, told
 
 
-def _refuse(name: str, known: "np.typing.NDArray[np.float64]") -> None:
+def _refuse_mixture(name: str, known: "np.typing.NDArray[np.float64]") -> None:
     # 0 and 1 are of either unit: all, nothing, or one in a hundred.
     least, most = known[(known != 0) & (known != 1)].min(), known.max()
-    if most > WHOLE or least < 0:
-        raise FormatError(
-            f"{name} has values from {least:g} to {most:g}, and an accuracy is a fraction or a per cent.",
-            "Correct the column.",
-        )
     if least <= FRACTIONS_UP_TO:
         raise FormatError(
             f"{name} mixes fractions and per cents: it has {least:g} and {most:g}.",

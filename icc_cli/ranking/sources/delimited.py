@@ -1,4 +1,4 @@
-"""A table of models from delimited text (CSV, or separated by tabs or semicolons)."""
+"""A table of models from delimited text: separated by commas, tabs, semicolons or bars."""
 
 import csv
 from array import array
@@ -81,7 +81,7 @@ def _header(lines: Iterator[str], where: str) -> Header:
     if first is None:
         raise FormatError(f"{where} is empty: expected a table with a header.")
     first = first.removeprefix("\ufeff")
-    delimiter = max(",\t;", key=first.count)
+    delimiter = max(",\t;|", key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
     twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     if twice:

@@ -1,19 +1,21 @@
 """What is to be ranked: record files, folders of them, tables, or what stands on standard input."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from icc_cli import records
 from icc_cli.errors import FormatError, IccError, UsageError
+from icc_cli.ranking.sources import formats
+from icc_cli.ranking.sources.columns import row_columns, table_of
 from icc_cli.ranking.sources.delimited import read_delimited
 from icc_cli.ranking.sources.selection import Selection
 from icc_cli.ranking.sources.sets import Located, ModelSet, model_sets
+from icc_cli.ranking.table import ModelTable
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+PREFIX = re.compile(r"^(?:params|metrics)\.")
 RECORD_SUFFIXES = (".jsonl", ".json")
 STANDARD_INPUT = "-"
 
@@ -32,19 +34,49 @@ def load(inputs: Sequence[str], selection: Selection, pool: bool = False, text: 
 
     Inputs that cannot be read are passed over when there are several, as long as one can.
     """
-    tables = [name for name in inputs if Path(name).suffix in TABLE_SUFFIXES]
-    if tables and len(inputs) > 1:
+    tables = [name for name in inputs if name != STANDARD_INPUT and formats.is_table(Path(name))]
+    if tables and len(inputs) > 1 and not (len(tables) == len(inputs) and _one_row_each(tables)):
         raise UsageError(f"{tables[0]} is a table, and {len(inputs) - 1} more inputs are named.", "Rank one at a time.")
     if tables:
-        with _opened(Path(tables[0])) as lines:
-            return Loaded((ModelSet("", (), read_delimited(lines, tables[0], selection)),))
+        return Loaded((ModelSet("", (), _table(tables, selection)),))
     if STANDARD_INPUT in inputs and is_table(text):
         if len(inputs) > 1:
             raise UsageError("standard input holds a table, and more inputs are named.", "Rank one at a time.")
+        rows = formats.json_rows_of("\n".join(text))
+        if rows is not None:
+            return Loaded((ModelSet("", (), _of_rows(rows, "standard input", selection)),))
         return Loaded((ModelSet("", (), read_delimited(text, "standard input", selection)),))
     found, failures = located(inputs, text)
     sets, told = model_sets(found, selection.sweep, pool)
     return Loaded(tuple(sets), tuple(failures), tuple(told))
+
+
+def _table(paths: Sequence[str], selection: Selection) -> ModelTable:
+    """The table of one file, or of several that hold a model each."""
+    first = Path(paths[0])
+    if formats.suffix_of(first) in formats.DELIMITED:
+        with formats.opened(first) as lines:
+            return read_delimited(lines, paths[0], selection)
+    rows = [row for path in paths for row in formats.rows_of(Path(path))]
+    return _of_rows(rows, ", ".join(paths[:3]), selection)
+
+
+def _of_rows(rows: Sequence[formats.Cells], where: str, selection: Selection) -> ModelTable:
+    plain = [
+        {name.removeprefix("params.").removeprefix("metrics."): cell for name, cell in row.items()} for row in rows
+    ]
+    if len(plain) == 1:
+        raise FormatError(
+            f"{where} holds one model, and two are needed to rank.", "Name the files of all, or one table of them."
+        )
+    return table_of(row_columns(plain), where, selection)
+
+
+def _one_row_each(paths: Sequence[str]) -> bool:
+    """Whether several tables are each the results of one model."""
+    return all(
+        formats.suffix_of(Path(path)) in formats.JSON and len(formats.rows_of(Path(path))) == 1 for path in paths
+    )
 
 
 def located(inputs: Sequence[str], text: Sequence[str] = ()) -> tuple[list[Located], list[IccError]]:
@@ -71,13 +103,12 @@ def located(inputs: Sequence[str], text: Sequence[str] = ()) -> tuple[list[Locat
 
 
 def is_table(lines: Sequence[str]) -> bool:
-    """Records begin with a brace and paths name files; anything else with a separator is a table's header."""
-    return (
-        bool(lines)
-        and not lines[0].startswith("{")
-        and any(c in lines[0] for c in ",;\t")
-        and not Path(lines[0].strip()).exists()
-    )
+    """Whether lines are a table: JSON that is no record, or a header; records begin with a brace, paths name files."""
+    if not lines or Path(lines[0].strip()).exists():
+        return False
+    if lines[0].lstrip()[:1] in ("{", "["):
+        return formats.json_rows_of("\n".join(lines)) is not None
+    return any(c in lines[0] for c in ",;\t|")
 
 
 def _readers(inputs: Sequence[str], text: Sequence[str]) -> Iterator[Iterator[Located]]:
@@ -114,14 +145,3 @@ def _parsed(lines: Sequence[str]) -> Iterator[Located]:
     for i, line in enumerate(lines, 1):
         where = f"standard input line {i}"
         yield where, records.parse(line, where)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            yield lines
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"cannot read {path} as a table: {error}.") from error

@@ -265,7 +265,7 @@ def test_diagnosis_is_said():
     rows = ["lr,wd,acc,m,flat"]
     rows += [
         f"{lr},{wd},{acc},{m},1"
-        for lr, wd, acc, m in ((1, 0, 1, 1), (2, 0, 2, 1), (2, 0, 3, 3), (1, 1, 4, "nan"), (3, "", 4, 4))
+        for lr, wd, acc, m in ((1, 0, 1, 1), (2, 0, 2, 1), (2, 0, 3, 1), (1, 1, 4, "nan"), (3, "", 4, 4))
     ]
     result = icc_rank(
         "-", "--hparams", "lr,wd", "--target", "acc", "--measures", "m,flat", stdin="\n".join(rows) + "\n"

@@ -104,11 +104,11 @@ def located(inputs: Sequence[str], text: Sequence[str] = ()) -> tuple[list[Locat
 
 def is_table(lines: Sequence[str]) -> bool:
     """Whether lines are a table: JSON that is no record, or a header; records begin with a brace, paths name files."""
-    if not lines or Path(lines[0].strip()).exists():
+    if not lines:
         return False
     if lines[0].lstrip()[:1] in ("{", "["):
         return formats.json_rows_of("\n".join(lines)) is not None
-    return any(c in lines[0] for c in ",;\t|")
+    return any(c in lines[0] for c in ",;\t|") and not Path(lines[0].strip()).exists()
 
 
 def _readers(inputs: Sequence[str], text: Sequence[str]) -> Iterator[Iterator[Located]]:

@@ -15,8 +15,8 @@ import pytest
 from icc_cli import records
 from icc_cli.catalog import About
 from icc_cli.plots import along_training, k_curves, neurons, scatter, sites
-from icc_cli.plots.sets import RecordSet
 from icc_cli.plots.style import COLOURS, Drawing, Levels, label, panels, rounded
+from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.records import Described
 from tests.conftest import SHARED, icc
 from tests.oracle import is_dead, selectivities

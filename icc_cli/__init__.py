@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from icc_cli.measuring import measure
     from icc_cli.monitor import Monitor
     from icc_cli.perturbation.given import sharpness
+    from icc_cli.ranking.rank import rank
     from icc_cli.reading import read_records
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "Monitor",
     "activations",
     "measure",
+    "rank",
     "read_records",
     "sharpness",
 ]
@@ -42,6 +44,7 @@ __getattr__, __dir__ = exports(
         "Monitor": "icc_cli.monitor",
         "activations": "icc_cli.extraction.loader",
         "measure": "icc_cli.measuring",
+        "rank": "icc_cli.ranking.rank",
         "read_records": "icc_cli.reading",
         "sharpness": "icc_cli.perturbation.given",
     },

@@ -1,6 +1,7 @@
 """`icc rank --format latex`: a booktabs table in the manner of the paper's Tables 1 to 3."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from icc_cli import catalog
@@ -30,11 +31,15 @@ COMMANDS = (
 )
 GREEK = {letter: rf"$\{command}$" for letter, command in zip(LETTERS, COMMANDS.split(), strict=True)}
 MEASURE_NAMES = ("measure", "given", "versus")
+NO_SYMBOLS: Mapping[str, str] = MappingProxyType({})
 
 
-def latex(rows: Sequence[Row], title: str) -> str:
-    """A tabular environment, which needs the package booktabs, under a comment that says what it holds."""
-    cells = [_cells(row) for row in rows]
+def latex(rows: Sequence[Row], title: str, symbols: Mapping[str, str] = NO_SYMBOLS) -> str:
+    """A tabular environment, which needs the package booktabs, under a comment that says what it holds.
+
+    `symbols` are those of measures that icc does not declare.
+    """
+    cells = [_cells(row, symbols) for row in rows]
     columns = list(dict.fromkeys(name for row in cells for name in row))
     axes = dict.fromkeys(name for row in rows for name in row.get("axes", ()))
     places = [i for i, name in enumerate(columns) if name in axes]
@@ -78,11 +83,13 @@ def escaped(text: str) -> str:
     return "".join("\\" + c if c in "&%$#_{}" else spelled.get(c, c) for c in text)
 
 
-def symbol(measure: str) -> str:
+def symbol(measure: str, symbols: Mapping[str, str] = NO_SYMBOLS) -> str:
     """`c3@k=1` as the paper writes it: its symbol, and the settings in parentheses."""
     name, _, settings = measure.partition(catalog.VARIANT)
     about = catalog.find(name)
-    return ((about and about.symbol) or escaped(name)) + (f" ({escaped(settings)})" if settings else "")
+    return ((about.symbol if about else symbols.get(name)) or escaped(name)) + (
+        f" ({escaped(settings)})" if settings else ""
+    )
 
 
 def decimal(value: float) -> str:
@@ -92,7 +99,7 @@ def decimal(value: float) -> str:
     return "$-$" + text if value < 0 and float(text) else text
 
 
-def _cells(row: Row) -> dict[str, tuple[str, str]]:
+def _cells(row: Row, symbols: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """For each column the value, and the interval that stands below it."""
     from icc_cli.ranking.cells import probability
 
@@ -103,7 +110,7 @@ def _cells(row: Row) -> dict[str, tuple[str, str]]:
             for axis, numbers in value.items():
                 cells[axis] = _cell(next(iter(numbers.values())), numbers.get("interval"), 1)
         elif name in MEASURE_NAMES and isinstance(value, str):
-            cells[name] = (symbol(value), "")
+            cells[name] = (symbol(value, symbols), "")
         elif name == "p_holm":
             cells[name] = (escaped(probability(value)) if value is not None else "--", "")
         elif not name.endswith("_interval"):

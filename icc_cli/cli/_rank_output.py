@@ -52,7 +52,7 @@ def text(ranking: "Ranking", form: Format, width: int = FILE_WIDTH, verbose: boo
     for part in ranking.parts:
         title = f"{part.name}: {part.title}" if part.name else part.title
         if form is Format.latex:
-            parts.append(latex(part.rows, title))
+            parts.append(latex(part.rows, title, part.symbols))
         elif form is Format.markdown:
             parts.append(_markdown(part.rows, title if len(ranking.parts) > 1 else ""))
         else:

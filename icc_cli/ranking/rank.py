@@ -88,7 +88,7 @@ def studies(sets: Sequence[ModelSet], selection: Selection, settings: Settings) 
 
 def ranking(made: Studies, scored: Scored) -> Ranking:
     """The score of every study."""
-    return Ranking(tuple(scored(study) for _, study in made.found))
+    return Ranking(tuple(replace(scored(study), symbols=study.symbols) for _, study in made.found))
 
 
 def _names(names: Names) -> tuple[str, ...] | None:

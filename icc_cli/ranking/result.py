@@ -1,7 +1,7 @@
 """What a ranking gives: rows of plain data that print as a table, in a notebook too."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from icc_cli.ranking import html, text
 from icc_cli.ranking.rows import Row
@@ -15,6 +15,8 @@ class Part:
     rows: tuple[Row, ...]
     title: str
     notes: tuple[str, ...] = ()
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    """LaTeX of the measures that icc does not declare, as their records say."""
 
 
 @dataclass(frozen=True)

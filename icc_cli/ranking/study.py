@@ -75,6 +75,11 @@ class Study:
     def axis_names(self) -> list[str]:
         return [axis.name for axis in self.axes]
 
+    @property
+    def symbols(self) -> dict[str, str]:
+        """LaTeX of the measures that icc does not declare, as their records say."""
+        return {name: about.symbol for name, about in self.table.about.items() if about.symbol}
+
     def take(self, rows: np.typing.NDArray[np.bool_]) -> "Study":
         """The study of some of its models."""
         table = self.table.take(rows)

@@ -27,7 +27,7 @@ from timing import REPEATS, Row, alternating, command, icc, table
 from icc_cli.data import DataSource, load
 from icc_cli.extraction import Capture, Extraction, Sites, extract
 from icc_cli.extraction.checkpoint import rows_of
-from icc_cli.extraction.ordered import Images
+from icc_cli.extraction.ordered import SplitSamples
 from icc_cli.extraction.sinks import Identity, ordered_cache
 from icc_cli.models import ModelSpec, build
 from icc_cli.resources import keep_freed_memory
@@ -171,7 +171,7 @@ def steady(count: int, repeats: int) -> Iterator[Row]:
             data = load(DataSource(f"npz:{folder / 'data.npz'}"))
             network = build(spec).eval().to(memory_format=torch.channels_last)
             path, rows = folder / "acts.h5", rows_of(data.train)
-            samples, cpu = Images(data.train, MEAN, STD), torch.device("cpu")
+            samples, cpu = SplitSamples(data.train, MEAN, STD), torch.device("cpu")
 
             def whole() -> None:
                 with ordered_cache(path, "float32", rows) as sink:  # noqa: B023
@@ -185,13 +185,16 @@ def steady(count: int, repeats: int) -> Iterator[Row]:
                 for start in range(0, count, 128):
                     images = samples.inputs(np.arange(start, min(start + 128, count)), cpu)  # noqa: B023
                     with torch.inference_mode(), around:
-                        network(images)  # noqa: B023
+                        network(*images.channels_last().positional)  # noqa: B023
                 (folder / "bytes").write_bytes(bytes(size))  # noqa: B023
 
+            look = Capture(network)
+            with torch.inference_mode(), look:
+                network(*samples.inputs(np.arange(2), cpu).positional)
             floor, seen, pooled, written = alternating(
                 partial(loop, nullcontext()),
-                partial(loop, Capture(network, Sites(exclude=("*",)))),
-                partial(loop, Capture(network)),
+                partial(loop, Capture(network, Sites(exclude=("*",)), look.poolings)),
+                partial(loop, Capture(network, Sites(), look.poolings)),
                 whole,
                 repeats=repeats,
             )

@@ -2,9 +2,14 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from icc_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from icc_cli.extraction import how
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -106,6 +111,16 @@ ExcludeSites = Annotated[
     list[str] | None,
     typer.Option("--exclude-sites", metavar="GLOB", help="No sites of such names; repeat it.", rich_help_panel="Sites"),
 ]
+NeuronAxis = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--neuron-axis",
+        metavar="GLOB=AXIS",
+        help="The axis of the activation's input that holds the neurons of such sites, where the layers do not say; "
+        "repeat it.",
+        rich_help_panel="Sites",
+    ),
+]
 ModelSpec = Annotated[
     str | None,
     typer.Option(
@@ -144,3 +159,19 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Inputs at once, a process each; the cores are divided.", show_default=False),
 ]
+
+
+def wanted_sites(
+    activations: str, include: list[str] | None, exclude: list[str] | None, axes: list[str] | None
+) -> "how.Sites":
+    """What the options of the panel Sites say. UsageError when one does not make sense."""
+    from icc_cli.extraction import how
+    from icc_cli.extraction.functions import parse
+
+    chosen = []
+    for text in axes or ():
+        glob, equals, axis = text.rpartition("=")
+        if not equals or not glob or not axis.removeprefix("-").isdecimal():
+            raise UsageError(f"--neuron-axis is GLOB=AXIS, such as 'encoder.*=2', got {text!r}.")
+        chosen.append((glob, int(axis)))
+    return how.Sites(parse(activations), tuple(include or ()), tuple(exclude or ()), tuple(chosen))

@@ -45,6 +45,7 @@ def extract(
     activations: options.Activations = "relu",
     sites: options.Sites = None,
     exclude_sites: options.ExcludeSites = None,
+    neuron_axis: options.NeuronAxis = None,
     store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
     precision: Annotated[
         Precision, typer.Option(help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it.")
@@ -62,14 +63,13 @@ def extract(
     Prints the path of each cache as it is completed.
     """
     from icc_cli import resources
-    from icc_cli.extraction.functions import parse
-    from icc_cli.extraction.how import Extraction, Sites
+    from icc_cli.extraction.how import Extraction
 
     processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     report = Reporter(quiet)
     outputs = Outputs(output, ".h5")
-    wanted = Sites(parse(activations), tuple(sites or ()), tuple(exclude_sites or ()))
+    wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
     work = partial(
         _work,
         outputs=outputs,

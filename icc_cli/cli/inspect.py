@@ -10,14 +10,14 @@ from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
+    from icc_cli.extraction.how import Sites
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Facts = dict[str, Any]
-Which = tuple[str, list[str], list[str]]
-"""Activation functions, and globs of the sites to include and to exclude."""
 
 
 def inspect(
@@ -27,11 +27,15 @@ def inspect(
     state_key: options.StateKey = None,
     unsafe_pickle: options.UnsafePickle = False,
     image: Annotated[
-        str | None, typer.Option(metavar="C,H,W", help="Shape of one image. Default: what the model is made for.")
+        str | None,
+        typer.Option(
+            metavar="C,H,W", help="Shape of one image, or of another input. Default: what the model is made for."
+        ),
     ] = None,
     activations: options.Activations = "relu",
     sites: options.Sites = None,
     exclude_sites: options.ExcludeSites = None,
+    neuron_axis: options.NeuronAxis = None,
     format: options.TableFormat = None,
     debug: options.Debug = False,
 ) -> None:
@@ -49,7 +53,10 @@ def inspect(
         facts = _records(file)
     else:
         facts = _checkpoint(
-            file, model, model_arg, state_key, unsafe_pickle, image, (activations, sites or [], exclude_sites or [])
+            file,
+            ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
+            image,
+            options.wanted_sites(activations, sites, exclude_sites, neuron_axis),
         )
     form = chosen(format)
     typer.echo(json.dumps(facts) if form is options.Format.json else _text(facts, form))
@@ -111,18 +118,7 @@ def _options_of(record: records.Record) -> Facts:
     return {key: record.settings[key] for key in ("convention", "k", "layer_k") if key in record.settings}
 
 
-def _checkpoint(
-    path: Path,
-    model: str | None,
-    model_arg: list[str] | None,
-    state_key: str | None,
-    unsafe_pickle: bool,
-    image: str | None,
-    which: Which,
-) -> Facts:
-    from icc_cli.subject import ModelRequest
-
-    request = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)
+def _checkpoint(path: Path, request: ModelRequest, image: str | None, which: "Sites") -> Facts:
     checkpoint = request.checkpoint(path)
     facts: Facts = {
         "file": str(path),
@@ -135,7 +131,7 @@ def _checkpoint(
         "metrics": checkpoint.metrics,
         "epoch": checkpoint.epoch,
     }
-    if model is None and checkpoint.model is None:
+    if request.spec is None and checkpoint.model is None:
         tensors = [
             {"tensor": name, "shape": str(tuple(tensor.shape)), "dtype": str(tensor.dtype).removeprefix("torch.")}
             for name, tensor in checkpoint.state.items()
@@ -144,18 +140,12 @@ def _checkpoint(
     return {**facts, **_fit_and_sites(checkpoint, request.model(checkpoint), image, which)}
 
 
-def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which: Which) -> Facts:
-    """How the weights fit the model, and the sites of one forward pass over a blank image."""
-    import torch
-
+def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which: "Sites") -> Facts:
+    """How the weights fit the model, and the sites of a forward pass over a few random samples."""
     from icc_cli.checkpoints.fit import fit_of
-    from icc_cli.extraction import Capture, Sites
-    from icc_cli.extraction.forward import forward
-    from icc_cli.extraction.functions import parse
-    from icc_cli.extraction.taking import no_site
+    from icc_cli.extraction.look import look_at, sample_shapes
     from icc_cli.models.infer import build_for
 
-    names = parse(which[0])
     spec, network = build_for(spec, checkpoint.state)
     fit, own = fit_of(network, checkpoint), network.state_dict()
     facts: Facts = {
@@ -163,39 +153,36 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
         "entries that fit": sum(key in checkpoint.state for key in own) - len(fit.mismatched),
         "entries that do not fit": fit.lines(),
     }
-    shape = _image_shape(image, network, spec.args)
-    capture = Capture(network.eval(), Sites(names, tuple(which[1]), tuple(which[2])))
-    with torch.inference_mode(), capture:
-        outputs = forward(network, torch.zeros(1, *shape))
-    sites, _ = capture.take()
-    if not sites:
-        raise no_site(capture, names)
+    shape, found = look_at(network, _shapes(image) or sample_shapes(network, spec.args), which)
     return {
         **facts,
         "image": " x ".join(map(str, shape)),
-        "outputs": outputs.shape[1],
-        "activation calls": dict(capture.seen),
-        "neurons": sum(site.neurons for site in sites),
+        "outputs": found.outputs,
+        "activation calls": found.calls,
+        "warnings": [*found.warnings, *found.notes],
+        "neurons": sum(site.neurons for site in found.sites),
         "sites": [
-            {"site": site.name, "kind": site.kind, "neurons": site.neurons, "map_size": site.map_size} for site in sites
+            {
+                "site": site.name,
+                "kind": site.kind,
+                "neurons": site.neurons,
+                "map_size": site.map_size,
+                "axis": found.poolings[site.name].axis,
+                "because": found.poolings[site.name].because,
+            }
+            for site in found.sites
         ],
     }
 
 
-def _image_shape(image: str | None, network: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
-    """C, H, W: as given, else what the network says that it is made for, else 3 x 224 x 224."""
-    if image is not None:
-        try:
-            channels, height, width = (int(part) for part in image.split(","))
-        except ValueError as error:
-            raise UsageError(f"--image must be C,H,W, got {image!r}.") from error
-        return channels, height, width
-    if "in_channels" in arguments and "input_size" in arguments:
-        size = int(arguments["input_size"])
-        return int(arguments["in_channels"]), size, size
-    customary = getattr(network, "default_cfg", {}).get("input_size", (3, 224, 224))
-    channels = next((m.in_channels for m in network.modules() if hasattr(m, "in_channels")), customary[0])
-    return int(channels), int(customary[1]), int(customary[2])
+def _shapes(image: str | None) -> list[tuple[int, ...]]:
+    """The shape that `--image` gives, or none."""
+    if image is None:
+        return []
+    try:
+        return [tuple(int(part) for part in image.split(","))]
+    except ValueError as error:
+        raise UsageError(f"--image must be C,H,W or another shape, got {image!r}.") from error
 
 
 def _text(facts: Facts, form: options.Format) -> str:

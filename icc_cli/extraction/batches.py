@@ -26,9 +26,7 @@ class Batches:
                 if not ran_out(error):
                     raise
                 if self._size == 1:
-                    raise CheckpointError(
-                        "one sample takes more memory than there is.", "Use another --device or a smaller --image-size."
-                    ) from error
+                    raise too_large() from error
                 self._size = max(1, (stop - start) // 2)
                 self._note(f"memory ran out; going on with batches of {self._size}.")
             else:
@@ -37,3 +35,10 @@ class Batches:
             # Outside the except block, so that the failed batch's tensors are gone.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+
+
+def too_large() -> CheckpointError:
+    """What is raised when there is no smaller batch."""
+    return CheckpointError(
+        "one sample takes more memory than there is.", "Use another --device or a smaller --image-size."
+    )

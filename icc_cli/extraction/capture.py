@@ -2,20 +2,33 @@
 
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
+from icc_cli.extraction.beneath import Beneath
+from icc_cli.extraction.follow import Follower, name_of_call, tensors
 from icc_cli.extraction.functions import name_of
 from icc_cli.extraction.how import Sites
+from icc_cli.extraction.pooling import Pooling, pooling_of
+
+COMPILED = "_orig_mod"
+"""What torch.compile calls the module that it wraps."""
+FUSED = {
+    "lstm": ("sigmoid", "tanh"), "lstm_cell": ("sigmoid", "tanh"), "gru": ("sigmoid", "tanh"),
+    "gru_cell": ("sigmoid", "tanh"), "rnn_tanh": ("tanh",), "rnn_tanh_cell": ("tanh",), "rnn_relu": ("relu",),
+    "rnn_relu_cell": ("relu",),
+}  # fmt: skip
+"""Recurrent layers that call activation functions inside one operation, once a time step."""
 
 
 class Capture(TorchFunctionMode):
@@ -26,23 +39,41 @@ class Capture(TorchFunctionMode):
     module is no activation module itself ("layer1.0.relu", "block.relu", "relu" in the root); the second and
     later calls of one name get "#1", "#2", in the order of the forward pass.
 
-    `wanted` says which calls are sites.
+    `wanted` says which calls are sites. `poolings` says, by site, where the neurons are, as an earlier pass found it;
+    without it every pass is followed call by call to find it. With `beneath`, calls that Python does not make
+    (TorchScript's) are seen too, at a cost.
 
     Use as a context manager around one forward pass, or around several that each follow a `begin`; `take` then gives
     the last pass's sites, and `seen` how often each activation function was called, wanted or not.
     """
 
-    def __init__(self, model: nn.Module, wanted: Sites = Sites()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        model: nn.Module,
+        wanted: Sites = Sites(),  # noqa: B008
+        poolings: Mapping[str, Pooling] | None = None,
+        beneath: bool = False,
+    ) -> None:
         super().__init__()
+        self._root, self._wanted = model, wanted
         self._activations = frozenset(wanted.activations)
-        self._include, self._exclude = wanted.include, wanted.exclude
-        self._names = {module: name for name, module in model.named_modules()}
+        self._names = {module: _plain(name) for name, module in model.named_modules()}
+        self._known = poolings
+        self._follower = Follower() if poolings is None else None
+        self._beneath = Beneath(self._record) if beneath else None
+        self._contexts = ExitStack()
         self._stack: list[nn.Module] = []
         self._calls: Counter[str] = Counter()
         self._sites: list[SiteInfo] = []
         self._values: list[Tensor] = []
         self._hooks: list[RemovableHandle] = []
-        self._last_linear: Callable[[], Tensor | None] = lambda: None
+        self._samples = 0
+        self.poolings: dict[str, Pooling] = {}
+        """By site, where the neurons of the last pass are."""
+        self.fused: dict[str, str] = {}
+        """Recurrent layers of the last pass that call a wanted function inside, and which."""
+        self.squashed: weakref.ref[Tensor] | None = None
+        """What the last sigmoid gave."""
         self.seen: Counter[str] = Counter()
         self.largest = 0
         """Elements of the largest pre-activation of the last pass, which bounds the batch that memory carries."""
@@ -53,12 +84,16 @@ class Capture(TorchFunctionMode):
         self._calls.clear()
         self.seen.clear()
         self._sites, self._values, self.largest = [], [], 0
+        self.poolings, self.fused, self.squashed = {}, {}, None
 
     def __enter__(self) -> "Capture":
         self.begin()
         for module in self._names:
-            self._hooks.append(module.register_forward_pre_hook(self._entered))
-            self._hooks.append(module.register_forward_hook(self._left, always_call=True))
+            if not isinstance(module, torch.jit.ScriptModule):  # which takes no such hooks; `beneath` sees inside
+                self._hooks.append(module.register_forward_pre_hook(self._entered, with_kwargs=True))
+                self._hooks.append(module.register_forward_hook(self._left, always_call=True))
+        if self._beneath is not None:
+            self._contexts.enter_context(self._beneath)
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
@@ -66,6 +101,7 @@ class Capture(TorchFunctionMode):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, value, trace)  # type: ignore[no-untyped-call]
+        self._contexts.close()
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
@@ -77,14 +113,26 @@ class Capture(TorchFunctionMode):
         name = name_of(func, args, kwargs)
         if name is not None:
             self._record(name, args[0] if args else kwargs["input"])
-        result = func(*args, **kwargs)
-        if func is F.linear:
-            self._last_linear = weakref.ref(result)
+        if self._beneath is not None:
+            with self._beneath.told(name is not None or name_of_call(func) in FUSED):
+                result = func(*args, **kwargs)
+        else:
+            result = func(*args, **kwargs)
+        if self._follower is not None:
+            self._follower.follow(func, (args, kwargs), result, self._path())
+            self._look_inside(name_of_call(func))
+        if name == "sigmoid":
+            self.squashed = weakref.ref(result)
         return result
 
     def take(self) -> tuple[list[SiteInfo], list[Tensor]]:
         """The sites of the last forward pass, and their pooled pre-activations, (batch, neurons) each."""
         return self._sites, self._values
+
+    @property
+    def saw_beneath(self) -> bool:
+        """Whether a call that is wanted was seen by `Beneath` alone."""
+        return self._beneath is not None and any(name in self._activations for name in self._beneath.found)
 
     def _record(self, function: str, preactivation: Tensor) -> None:
         self.seen[function] += 1
@@ -92,52 +140,70 @@ class Capture(TorchFunctionMode):
         if function not in self._activations:
             return
         name = self._site_name(function)
-        if any(fnmatchcase(name, glob) for glob in self._exclude) or (
-            self._include and not any(fnmatchcase(name, glob) for glob in self._include)
-        ):
+        if not self._is_wanted(name):
             return
-        kind, pooled, size = pool(name, preactivation, units_last=preactivation is self._last_linear())
-        self._sites.append(SiteInfo(name, kind, pooled.shape[1], size))
+        pooling = self._pooling(name, preactivation)
+        pooled = pooling(preactivation)
+        count, neurons = pooled.shape
+        self.poolings[name] = pooling
+        self._sites.append(
+            SiteInfo(name, pooling.kind, neurons, preactivation.numel() // max(1, count * neurons) if neurons else 0)
+        )
         self._values.append(pooled)
+
+    def _pooling(self, name: str, preactivation: Tensor) -> Pooling:
+        if self._known is not None:
+            pooling = self._known.get(name)
+            if pooling is None or pooling.dimensions != preactivation.dim():
+                raise CheckpointError("the model calls its activation functions differently from batch to batch.")
+            return pooling
+        assert self._follower is not None
+        chosen = next((axis for glob, axis in self._wanted.axes if fnmatchcase(name, glob)), None)
+        shape, axes = tuple(preactivation.shape), self._follower.of(preactivation)
+        return pooling_of(name, shape, axes, self._samples or (shape[0] if shape else 0), chosen)
+
+    def _is_wanted(self, name: str) -> bool:
+        include, exclude = self._wanted.include, self._wanted.exclude
+        if any(fnmatchcase(name, glob) for glob in exclude):
+            return False
+        return not include or any(fnmatchcase(name, glob) for glob in include)
+
+    def _look_inside(self, function: str) -> None:
+        """Remember a recurrent layer whose own activation functions are wanted: they cannot be had."""
+        for inner in FUSED.get(function, ()):
+            name = ".".join(part for part in (self._path(), inner) if part)
+            if inner in self._activations and self._is_wanted(name):
+                self.fused[name] = function
+
+    def _path(self) -> str:
+        return self._names.get(self._stack[-1], "") if self._stack else ""
 
     def _site_name(self, function: str) -> str:
         caller = self._stack[-1] if self._stack else None
-        path = self._names.get(caller, "") if caller is not None else ""
+        path = self._path()
         is_activation = caller is not None and type(caller).__module__ == nn.modules.activation.__name__
         name = path if is_activation and path else ".".join(part for part in (path, function) if part)
         count = self._calls[name]
         self._calls[name] += 1
         return f"{name}#{count}" if count else name
 
-    def _entered(self, module: nn.Module, inputs: Any) -> None:
+    def _entered(self, module: nn.Module, inputs: Any, kwargs: Any) -> None:
+        if module is self._root and not self._stack:
+            given = [tensor for tensor in tensors((inputs, kwargs)) if tensor.dim()]
+            self._samples = given[0].shape[0] if given else 0
+            if self._follower is not None:
+                for tensor in given:
+                    self._follower.given(tensor)
         self._stack.append(module)
 
     def _left(self, module: nn.Module, inputs: Any, output: Any) -> None:
         # A hook of the caller's own may have raised before ours has seen the module called.
         if self._stack and self._stack[-1] is module:
             self._stack.pop()
+        if self._follower is not None:
+            self._follower.passed(inputs, output)
 
 
-def pool(name: str, preactivation: Tensor, units_last: bool = False) -> tuple[str, Tensor, int]:
-    """(kind, pooled (batch, neurons), map size) of one pre-activation.
-
-    - "dense": (batch, units) is kept, as a copy, since what follows may change it in place;
-    - "map": feature maps (batch, channels, height, width, ...) are reduced by global max pooling;
-    - "tokens": (batch, tokens, units), or what a linear layer gives for a map (`units_last`: (batch, height,
-      width, units)), is reduced by the maximum over the tokens: a neuron is a unit, as a feature map is.
-    """
-    dimensions = preactivation.dim()
-    if dimensions == 2:
-        return "dense", preactivation.clone(), 1
-    if dimensions == 3 or (dimensions > 3 and units_last):
-        kind, reduced = "tokens", tuple(range(1, dimensions - 1))
-    elif dimensions > 3:
-        kind, reduced = "map", tuple(range(2, dimensions))
-    else:
-        raise CheckpointError(
-            f"site {name} has a pre-activation of shape {tuple(preactivation.shape)}; expected (batch, units), "
-            "(batch, tokens, units) or (batch, channels, height, width)."
-        )
-    # In float32 at once: on a CPU the maximum of bfloat16 maps is up to 20 times slower, and the same.
-    pooled = preactivation.float().amax(dim=reduced)
-    return kind, pooled, preactivation[0].numel() // pooled.shape[1] if len(pooled) else 0
+def _plain(name: str) -> str:
+    """A module's path as it is when nothing is compiled."""
+    return ".".join(part for part in name.split(".") if part != COMPILED)

@@ -9,7 +9,7 @@ from icc_cli.errors import CheckpointError
 from icc_cli.extraction.forward import resolve_device
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.in_memory import Activations, Memory
-from icc_cli.extraction.ordered import Images, Listener, extract
+from icc_cli.extraction.ordered import Listener, SplitSamples, extract
 from icc_cli.extraction.provenance import describe, identity, of_subject
 from icc_cli.extraction.sinks import OrderedCache, Rows, ordered_cache
 from icc_cli.subject import Subject
@@ -43,8 +43,8 @@ def rows_of(split: Split) -> Rows:
 def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extraction, listener: Listener) -> None:
     settled, network = subject.network()
     mean, std = subject.normalisation.mean, subject.normalisation.std
-    train = Images(subject.data.train, mean, std)
-    test = None if subject.data.test is None else Images(subject.data.test, mean, std)
+    train = SplitSamples(subject.data.train, mean, std)
+    test = None if subject.data.test is None else SplitSamples(subject.data.test, mean, std)
     try:
         found = extract(network, train, test, rows, sink, how, listener)
     except CheckpointError as error:

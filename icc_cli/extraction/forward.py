@@ -1,10 +1,14 @@
 """One forward pass: what a network is given, and what is made of its answer."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.memory import ran_out
+from icc_cli.extraction.outputs import find
 
 
 def resolve_device(name: str) -> torch.device:
@@ -25,21 +29,26 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def forward(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits (B, classes); CheckpointError when the model cannot take the inputs or gives something else."""
+def outputs_of(model: nn.Module, inputs: Arguments) -> Any:
+    """What the model gives; CheckpointError when it cannot take the inputs."""
     try:
-        outputs = model(inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        return model(*inputs.positional, **inputs.named)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # Whatever a foreign forward pass raises, the user has to hear which inputs and why.
         if ran_out(error):
             raise
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+        first = inputs.positional[0] if inputs.positional else None
+        what = "images" if first is not None and first.dim() == 4 and len(inputs.positional) == 1 else "inputs"
         raise CheckpointError(
-            f"the model cannot take images of shape {tuple(inputs.shape[1:])} (C, H, W): "
-            f"{str(error).splitlines()[0].rstrip('.')}.",
+            f"the model cannot take {what} of shape {inputs.shapes()}: {reason}.",
             "Check --data and the model's input size and channels.",
         ) from error
-    if isinstance(outputs, tuple | list) and outputs:
-        outputs = outputs[0]
-    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
-        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise CheckpointError(f"the model's output is {shape}, expected logits (batch, classes).")
-    return outputs
+
+
+def forward(model: nn.Module, inputs: Tensor) -> Tensor:
+    """Logits (B, classes) of inputs (B, ...), whatever the model wraps them in; CheckpointError as `outputs_of`."""
+    outputs = outputs_of(model, Arguments((inputs,)))
+    return find(outputs, len(inputs), 1).of(outputs, len(inputs))

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from icc_cli.errors import DataError
+from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.sinks import Rows
 
 HINT = "Give batches (inputs, labels) or (inputs, labels, sublabels), or one tuple of such arrays."
@@ -20,9 +21,9 @@ HINT = "Give batches (inputs, labels) or (inputs, labels, sublabels), or one tup
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples: `inputs` (B, ...), `labels` and `sublabels` (B,)."""
+    """Some samples: `inputs`, `labels` and `sublabels` (B,)."""
 
-    inputs: Tensor
+    inputs: Arguments
     labels: NDArray[np.int64]
     sublabels: NDArray[np.int64] | None
 
@@ -45,8 +46,9 @@ class Arrays:
     def labels(self) -> NDArray[np.int64]:
         return self.whole.labels
 
-    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Tensor:
-        return self.whole.inputs[torch.from_numpy(rows)].to(device)
+    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Arguments:
+        chosen = torch.from_numpy(rows)
+        return self.whole.inputs.each(lambda tensor: tensor[chosen.to(tensor.device)]).to(device)
 
 
 class Digest:
@@ -56,8 +58,10 @@ class Digest:
         self._rows: list[bytes] = []
 
     def add(self, batch: Batch) -> None:
-        for sample in batch.inputs.detach().cpu():
-            self._rows.append(hashlib.sha256(np.ascontiguousarray(sample.numpy()).tobytes()).digest())
+        given = batch.inputs
+        arrays = [np.ascontiguousarray(t.numpy(force=True)) for t in (*given.positional, *given.named.values())]
+        for row in range(len(batch)):
+            self._rows.append(hashlib.sha256(b"".join(array[row].tobytes() for array in arrays)).digest())
 
     def following(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """`batches`, each added as it passes."""
@@ -75,7 +79,7 @@ class Digest:
 
 def arrays_of(loader: object, sublabels: ArrayLike | None) -> Batch | None:
     """All samples at once, when `loader` is a tuple of arrays; None when it is to be iterated over."""
-    if not isinstance(loader, tuple) or not loader or not all(_is_array(part) for part in loader):
+    if not isinstance(loader, tuple) or len(loader) not in (2, 3) or not all(_is_array(part) for part in loader[1:]):
         return None
     whole = _batch(loader, None)
     if sublabels is None:
@@ -108,10 +112,10 @@ def batches_of(loader: Iterable[Any], sublabels: ArrayLike | None) -> Iterator[B
 
 
 def _batch(item: Any, sublabels: NDArray[Any] | None) -> Batch:
-    if not isinstance(item, tuple | list) or len(item) not in (2, 3) or not all(_is_array(part) for part in item):
+    if not isinstance(item, tuple | list) or len(item) not in (2, 3) or not all(map(_is_array, item[1:])):
         raise DataError(f"a batch is {_kind(item)}, not inputs and labels.", HINT)
-    inputs = torch.as_tensor(item[0])
-    count = len(inputs) if inputs.dim() else 0
+    inputs = _inputs(item[0])
+    count = len(inputs)
     labels = _labels(item[1], count, "labels")
     if len(item) == 3 and sublabels is not None:
         raise DataError("sublabels are given twice: with the batches and beside them.", "Leave one out.")
@@ -120,6 +124,19 @@ def _batch(item: Any, sublabels: NDArray[Any] | None) -> Batch:
     if len(item) == 3:
         return Batch(inputs, labels, _labels(item[2], count, "sublabels"))
     return Batch(inputs, labels, None if sublabels is None else _labels(sublabels[:count], count, "sublabels"))
+
+
+def _inputs(given: Any) -> Arguments:
+    """One array, several by position, or several by name, as a network is called with them."""
+    parts = given.values() if isinstance(given, Mapping) else given if isinstance(given, tuple | list) else (given,)
+    if not parts or not all(_is_array(part) for part in parts):
+        raise DataError(f"the inputs of a batch are {_kind(given)}, not arrays.", HINT)
+    tensors = [torch.as_tensor(part) for part in parts]
+    if len({len(tensor) if tensor.dim() else 0 for tensor in tensors}) > 1:
+        raise DataError("the inputs of a batch have different numbers of samples.", HINT)
+    if isinstance(given, Mapping):
+        return Arguments(named=dict(zip(given, tensors, strict=True)))
+    return Arguments(tuple(tensors))
 
 
 def _labels(values: Any, count: int, name: str) -> NDArray[np.int64]:

@@ -15,6 +15,9 @@ class Sites:
     activations: tuple[str, ...] = ("relu",)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    axes: tuple[tuple[str, int], ...] = ()
+    """Globs over the names of sites, and the axis of the pre-activation that holds their neurons: the first that fits
+    overrules what follows from the layers."""
 
 
 @dataclass(frozen=True)

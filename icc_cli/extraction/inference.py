@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +15,7 @@ from icc_cli.errors import CheckpointError
 
 @contextlib.contextmanager
 def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """`model` on `device` in inference mode, gradients and TF32 off, random numbers from seed 0.
+    """`model` on `device` in inference mode, which it cannot leave by itself; TF32 off, random numbers from seed 0.
 
     When the block ends, however it ends, every module's mode, attributes, parameters, gradients and buffers are the
     ones they were, at the same place in memory, and so are the states of the random generators of torch, numpy and
@@ -22,17 +23,52 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
     """
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")
-    with random_state_kept(), _kept(model), exact_float32():
+    with random_state_kept(), _kept(model), exact_float32(), _plainly():
         model.to(device).eval()
+        for module in model.modules():
+            if not isinstance(module, torch.jit.ScriptModule):
+                vars(module)["train"] = _Held(module)
         torch.manual_seed(0)
-        with torch.inference_mode():
+        yield
+
+
+class _Held:
+    """In the place of a module's `train`, which its own forward pass may call: nothing happens."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self.called = False
+
+    def __call__(self, mode: bool = True) -> nn.Module:
+        self.called |= mode
+        return self._module
+
+
+def held_in_inference(model: nn.Module) -> bool:
+    """Whether the model's forward pass has tried to leave inference mode since `inference` began."""
+    return any(getattr(vars(module).get("train"), "called", False) for module in model.modules())
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Forward passes as they are written: nothing compiled, nothing fused that would hide an activation function."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.jit.optimized_execution(False))  # type: ignore[attr-defined]
+        # torch._dynamo takes a second to import, and whoever compiles a module has imported it.
+        if "torch._dynamo" in sys.modules:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
             yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextlib.contextmanager
 def _kept(model: nn.Module) -> Iterator[None]:
     """Restore all that a module holds: its attributes (the mode is one), its parameters and buffers, and their data."""
-    modules = list(model.modules())
+    modules = [module for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
     attributes = [dict(vars(module)) for module in modules]
     tables = [(dict(module._parameters), dict(module._buffers), dict(module._modules)) for module in modules]
     data = [(tensor, tensor.data) for parameter in model.parameters() for tensor in _with_gradient(parameter)]

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from icc_cli.cache import background
 from icc_cli.data import Split
+from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.batches import Batches
 from icc_cli.extraction.forward import device_of, resolve_device
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
 from icc_cli.extraction.sinks import Rows, Sink
+from icc_cli.extraction.study import FEW
 from icc_cli.extraction.taking import Taking
 
 
@@ -26,29 +28,34 @@ class Samples(Protocol):
     @property
     def labels(self) -> NDArray[np.int64]: ...
 
-    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Tensor:
-        """The inputs (B, ...) of `rows` (B,), normalised, on `device`."""
+    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Arguments:
+        """What the network is given for `rows` (B,), on `device`."""
         ...
 
 
 @dataclass(frozen=True)
-class Images:
-    """The images of a split, scaled to 0..1 and normalised per channel by `mean` and `std`."""
+class SplitSamples:
+    """The samples of a split: images scaled to 0..1 and normalised per channel by `mean` and `std`, or inputs that are
+    taken as they are."""
 
     split: Split
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
 
     @property
     def labels(self) -> NDArray[np.int64]:
         return self.split.labels
 
-    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Tensor:
-        """(B, C, H, W) float32; channels last in memory, since the images are."""
+    def inputs(self, rows: NDArray[np.int64], device: torch.device) -> Arguments:
+        """Images as (B, C, H, W) float32."""
+        if self.split.inputs is not None:
+            positional, named = self.split.inputs.arguments(rows)
+            given = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in named.items()}
+            return Arguments(tuple(torch.from_numpy(np.ascontiguousarray(a)) for a in positional), given).to(device)
         pixels = torch.from_numpy(np.ascontiguousarray(self.split.images[rows])).to(device)
         mean = torch.tensor(self.mean, device=device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=device).view(-1, 1, 1)
-        return (pixels.permute(0, 3, 1, 2).float().div_(255) - mean).div_(std)
+        return Arguments(((pixels.permute(0, 3, 1, 2).float().div_(255) - mean).div_(std),))
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class Extracted:
 
     predictions: NDArray[np.int64]
     measured: dict[str, float]
+    warnings: tuple[str, ...] = ()
+    """What has to be known of the network, such as that it is random."""
 
 
 def extract(
@@ -90,9 +99,14 @@ def extract(
     predictions = np.empty(len(order), np.int64)
     largest_label = int(labels.max())
     with inference(model, device):
-        channels_last(model)
-        taking = Taking(model, device, how)
-        batches = Batches(taking.batch_size(train.inputs(np.zeros(1, np.int64), device)), listener.note)
+        few = order[np.linspace(0, len(order) - 1, min(FEW, len(order))).astype(np.int64)]
+        taking = Taking(model, device, how, train.inputs(few, device), largest_label + 1)
+        for text in taking.study.warnings:
+            listener.warn(text)
+        for text in taking.study.notes:
+            listener.note(text)
+        batches = Batches(taking.batch_size, listener.note)
+        sink.create(taking.study.sites)
 
         def store(start: int, values: list[Tensor]) -> None:
             sink.write(start, taking.blocks(values))
@@ -100,10 +114,7 @@ def extract(
         with background(store) as submit:
 
             def work(start: int, stop: int) -> None:
-                new = not taking.sites
                 classes, values = taking.take(train.inputs(order[start:stop], device), largest_label)
-                if new:
-                    sink.create(taking.sites)
                 predictions[start:stop] = classes
                 submit(start, values)
                 listener.progress(stop - start)
@@ -115,14 +126,7 @@ def extract(
             measured["test_accuracy"] = _accuracy(
                 partial(_classes, taking, test, device), test.labels, batches, listener
             )
-    return Extracted(predictions, measured)
-
-
-def channels_last(model: nn.Module) -> None:
-    """Lay out the weights of convolutions over images as CPU and GPU run them fastest."""
-    for parameter in model.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return Extracted(predictions, measured, taking.study.warnings)
 
 
 def _classes(taking: Taking, samples: Samples, device: torch.device, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from icc_cli.extraction.forward import device_of, resolve_device
 from icc_cli.extraction.given import Batch
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
-from icc_cli.extraction.ordered import Listener, channels_last
+from icc_cli.extraction.ordered import Listener
 from icc_cli.extraction.sinks import Rows, Sink
 from icc_cli.extraction.taking import Taking
 
@@ -37,22 +37,29 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
     predictions: list[NDArray[np.int64]] = []
     done = 0
     with inference(model, device):
-        channels_last(model)
-        taking = Taking(model, device, how)
+        taking: Taking | None = None
         in_parts = Batches(how.batch_size or sys.maxsize, listener.note)
 
         def store(start: int, values: list[Tensor]) -> None:
+            assert taking is not None
             sink.write(start, taking.blocks(values))
 
         with background(store) as submit:
             for batch in batches:
+                if not len(batch):
+                    continue
+                if taking is None:
+                    taking = Taking(model, device, how, batch.inputs, int(batch.labels.max()) + 1)
+                    for text in taking.study.warnings:
+                        listener.warn(text)
+                    for text in taking.study.notes:
+                        listener.note(text)
+                    sink.create(taking.study.sites)
 
-                def work(start: int, stop: int, batch: Batch = batch) -> None:
+                def work(start: int, stop: int, batch: Batch = batch, taking: Taking = taking) -> None:
                     nonlocal done
-                    new = not taking.sites
-                    classes, values = taking.take(batch.inputs[start:stop], int(batch.labels.max()))
-                    if new:
-                        sink.create(taking.sites)
+                    largest = int(batch.labels.max())
+                    classes, values = taking.take(batch.inputs.rows(slice(start, stop)), largest)
                     predictions.append(classes)
                     submit(done, values)
                     done += stop - start

@@ -1,6 +1,7 @@
-"""The sites of one network, taken batch after batch and held to what the first batch showed."""
+"""The sites of one network, taken batch after batch and held to what a first look showed."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -8,24 +9,57 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
+from icc_cli.extraction.arguments import Arguments
+from icc_cli.extraction.batches import too_large
 from icc_cli.extraction.capture import Capture
-from icc_cli.extraction.forward import forward
+from icc_cli.extraction.forward import outputs_of
 from icc_cli.extraction.how import Extraction
-from icc_cli.extraction.memory import batch_for
+from icc_cli.extraction.memory import batch_for, ran_out
+from icc_cli.extraction.study import FEW, Study, channels_last, check_outputs, study
 
 FLOAT16_MAX = 65504.0
 
 
 class Taking:
-    """Takes the sites of `model`, which is on `device` in inference mode; a context manager around all batches."""
+    """Takes the sites of `model`, which is on `device` in inference mode; a context manager around all batches.
 
-    def __init__(self, model: nn.Module, device: torch.device, how: Extraction) -> None:
+    `few` samples, of data of `classes` classes, are looked at first.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device, how: Extraction, few: Arguments, classes: int) -> None:
         self._model, self._device, self._how = model, device, how
-        self._capture = Capture(model, how.sites)
-        self.sites: list[SiteInfo] = []
-        """What the first batch showed."""
+        self._gradients = False
+        few = few.rows(slice(FEW)).to(device)
+        try:
+            self.study = self._study(few if len(few) > 1 else few.twice(), classes)
+        except Exception as error:
+            if ran_out(error):
+                raise too_large() from error
+            raise
+        if self.study.channels_last:
+            channels_last(model)
+        self._capture = Capture(model, how.sites, self.study.poolings, self.study.beneath)
+        self._shapes = [(site.name, site.kind, site.neurons) for site in self.study.sites]
+
+    def _study(self, few: Arguments, classes: int) -> Study:
+        """Look at the few samples; with gradients when the model takes them in no other way."""
+        options = (self._how.sites, classes, self._how.precision)
+        try:
+            with self._mode():
+                return study(self._model, few, *options)
+        except CheckpointError:
+            self._gradients = True
+            with contextlib.suppress(CheckpointError), self._mode():
+                return study(self._model, few, *options)
+            self._gradients = False
+            raise
+
+    @contextlib.contextmanager
+    def _mode(self) -> Iterator[None]:
+        gradients = torch.enable_grad() if self._gradients else torch.inference_mode()
+        with gradients, torch.autocast(self._device.type, torch.bfloat16, enabled=self._how.precision == "bfloat16"):
+            yield
 
     def __enter__(self) -> "Taking":
         self._capture.__enter__()
@@ -36,55 +70,42 @@ class Taking:
     ) -> None:
         self._capture.__exit__(kind, value, trace)
 
-    def batch_size(self, one: Tensor) -> int:
-        """Samples a forward pass: as asked for, or what fits the largest pre-activation of `one` sample."""
-        if self._how.batch_size is not None:
-            return self._how.batch_size
-        capture = Capture(self._model)
-        with capture:
-            self.logits(one)
-        return batch_for(capture.largest, self._device)
+    @property
+    def batch_size(self) -> int:
+        """Samples a forward pass: as asked for, or what fits the largest pre-activation of a sample."""
+        return self._how.batch_size or batch_for(self.study.largest, self._device)
 
-    def logits(self, inputs: Tensor) -> Tensor:
-        """Logits (B, classes) of inputs (B, ...), in the precision asked for."""
-        inputs = inputs.to(self._device)
-        if inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._how.precision == "bfloat16"):
-            return forward(self._model, inputs)
+    def logits(self, inputs: Arguments) -> Tensor:
+        """Logits (B, classes) of a batch, in the precision asked for."""
+        lone = len(inputs) == 1 and not self.study.alone
+        inputs = (inputs.twice() if lone else inputs).to(self._device)
+        inputs = inputs.channels_last() if self.study.channels_last else inputs.contiguous()
+        with self._mode():
+            logits = self.study.logits.of(outputs_of(self._model, inputs), len(inputs))
+        return logits[:1].detach() if lone else logits.detach()
 
-    def take(self, inputs: Tensor, largest_label: int) -> tuple[NDArray[np.int64], list[Tensor]]:
+    def take(self, inputs: Arguments, largest_label: int) -> tuple[NDArray[np.int64], list[Tensor]]:
         """The classes (B,) that the network finds, and its sites' pooled pre-activations, (B, neurons) each."""
         self._capture.begin()
-        outputs = self.logits(inputs)
+        logits = self.logits(inputs)
         found, values = self._capture.take()
-        if not found:
-            raise no_site(self._capture, self._how.sites.activations)
-        check_outputs(outputs, largest_label)
-        if not self.sites:
-            self.sites = found
-        elif found != self.sites:
+        check_outputs(logits.shape[1], largest_label)
+        if [(site.name, site.kind, site.neurons) for site in found] != self._shapes:
             raise CheckpointError("the model calls its activation functions differently from batch to batch.")
-        if any(len(value) != len(inputs) for value in values):
+        count = len(inputs)
+        if count == 1:
+            values = [value[:1] for value in values]
+        if any(len(value) != count for value in values):
             raise CheckpointError("the model mixes samples before an activation: its batch dimension changes.")
-        classes: NDArray[np.int64] = outputs.argmax(dim=1).cpu().numpy()
+        classes: NDArray[np.int64] = logits.argmax(dim=1).cpu().numpy()
         return classes, values
 
     def blocks(self, values: Sequence[Tensor]) -> list[NDArray[np.float32]]:
         """What `take` gave, as checked float32 arrays; may be called in another thread."""
         blocks = [value.float().numpy(force=True) for value in values]
-        for site, block in zip(self.sites, blocks, strict=True):
+        for site, block in zip(self.study.sites, blocks, strict=True):
             check_finite(site.name, block, self._how.store_dtype)
         return blocks
-
-
-def check_outputs(outputs: Tensor, largest_label: int) -> None:
-    """CheckpointError when there are fewer outputs than labels."""
-    if outputs.shape[1] <= largest_label:
-        raise CheckpointError(
-            f"the model has {outputs.shape[1]} outputs, and the data's labels go up to {largest_label}.",
-            "Check --data, --hierarchy and the model's num_classes.",
-        )
 
 
 def check_finite(name: str, block: NDArray[np.float32], store_dtype: str) -> None:
@@ -96,15 +117,3 @@ def check_finite(name: str, block: NDArray[np.float32], store_dtype: str) -> Non
         )
     if store_dtype == "float16" and largest > FLOAT16_MAX:
         raise CheckpointError(f"site {name} reaches {largest:.3g}, too large for float16.", "Store float32.")
-
-
-def no_site(capture: Capture, activations: tuple[str, ...]) -> CheckpointError:
-    """Why there is no site: globs that match none, or activation functions that were not asked for."""
-    wanted = ", ".join(activations)
-    others = [f"{name} ({count} calls)" for name, count in capture.seen.items() if name not in activations]
-    if any(name in activations for name in capture.seen):
-        return CheckpointError(f"no site of {wanted} is left by --sites and --exclude-sites.", "Widen the globs.")
-    return CheckpointError(
-        f"the model does not call {wanted} in its forward pass, so there is no site to extract.",
-        f"It calls {', '.join(others)}: name them with --activations." if others else "",
-    )

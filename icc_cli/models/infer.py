@@ -1,9 +1,11 @@
 """The number of classes and of input channels, from the shapes of the weights."""
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from icc_cli.errors import UsageError
 from icc_cli.models.spec import ModelSpec, build
@@ -21,6 +23,15 @@ def build_for(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.
     in the number of classes or of input channels alone, all by the same numbers, and the network made with these
     has the shapes of `state`. UsageError as `build`.
     """
+    spec, network = _inferred(spec, state)
+    if any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+        # Lazy layers take their shapes from the weights; what does not fit is told when all of them are loaded.
+        with contextlib.suppress(RuntimeError):
+            network.load_state_dict(state, strict=False)
+    return spec, network
+
+
+def _inferred(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.Module]:
     try:
         network = build(spec)
     except UsageError as error:
@@ -60,7 +71,7 @@ def _differences(network: nn.Module, state: dict[str, Tensor]) -> tuple[set[int]
     classes: set[int] = set()
     channels: set[int] = set()
     for key, own in network.state_dict().items():
-        if key not in state or state[key].shape == own.shape:
+        if key not in state or is_lazy(own) or state[key].shape == own.shape:
             continue
         got = state[key].shape
         differing = [axis for axis in range(own.dim()) if len(got) == own.dim() and own.shape[axis] != got[axis]]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from icc_cli.data import Split
+from icc_cli.extraction.arguments import contiguous
 from icc_cli.subject import Normalisation
 
 
@@ -30,7 +31,7 @@ class Samples:
         values = self.values[rows]
         if self.mean is None or self.std is None:
             return values
-        return ((values.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std).contiguous()
+        return contiguous((values.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std)
 
 
 def of_split(split: Split, normalisation: Normalisation, device: torch.device, rows: NDArray[np.int64]) -> Samples:

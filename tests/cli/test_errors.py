@@ -166,7 +166,7 @@ def test_network_that_diverged(checkpoint, tmp_path, value):
     state["stages.1.1.conv1.weight"][0, 0, 0, 0] = 0
     state["stages.1.1.norm1.running_mean"][0] = value
     result = run("extract", resaved(checkpoint, state_dict=state), "-o", tmp_path)
-    refused(result, 3, "net.pt", "NaN or infinity", "stages.1.1.relu1")
+    refused(result, 3, "net.pt", "NaN or infinity", "stages.1.1.norm1")
     assert not (tmp_path / "net.h5").exists()
 
 

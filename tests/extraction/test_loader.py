@@ -159,7 +159,7 @@ def noise():
 
 class Breaks(nn.Module):
     def forward(self, x):
-        if len(x) < 7:
+        if len(x) == COUNT % 8:
             raise RuntimeError("broken")
         return x
 
@@ -170,9 +170,8 @@ def test_the_model_and_every_random_state_come_back(breaks, precision, net, samp
     hooked = []
     net.conv.register_forward_hook(lambda *_: hooked.append(1))
     net.add_module("breaks", Breaks())
-    net.register_forward_pre_hook(
-        lambda module, inputs: module.breaks(inputs[0]) if breaks else np.random.rand() and None
-    )
+    net.register_forward_pre_hook(lambda module, inputs: module.breaks(inputs[0]) if breaks else None)
+    net.register_forward_pre_hook(lambda *_: noise())
     before = state_of(net)
     loader = DataLoader(TensorDataset(*samples), 8, shuffle=True)
     for given in (samples, loader):
@@ -252,6 +251,8 @@ def test_a_cache_is_measured_as_memory_is(net, samples, tmp_path):
     [
         ([3], "a batch is a int"),
         ([torch.zeros(3, 2, 6, 6)], "a batch is a Tensor"),
+        ([("a", torch.zeros(3, dtype=torch.int64))], "inputs of a batch are a str"),
+        ([({"a": torch.zeros(3), "b": torch.zeros(2)}, torch.zeros(3, dtype=torch.int64))], "different numbers"),
         ([(torch.zeros(3, 2, 6, 6), torch.zeros(3))], "labels are float32"),
         ([(torch.zeros(3, 2, 6, 6), torch.zeros(2, dtype=torch.int64))], "expected \\(3,\\) integers"),
         ([(torch.zeros(3, 2, 6, 6), torch.tensor([0, -1, 2]))], "negative labels"),

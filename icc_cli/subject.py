@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and standard deviation per channel (or one for all), on pixels scaled to 0..1."""
+    """Mean and standard deviation per channel (or one for all), on pixels scaled to 0..1; empty where there is none."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -97,23 +97,39 @@ class DataRequest:
     image_size: int | None
     mean: str | None
     std: str | None
+    test_per_class: int | None = None
 
     def source(self, checkpoint: "Checkpoint") -> "DataSource":
         """The data asked for; what was not asked for is taken from the checkpoint. UsageError when neither says."""
         from icc_cli.data import DataSource
         from icc_cli.data.hierarchy import read_hierarchy
+        from icc_cli.data.source import is_code
 
         known = checkpoint.data or {}
         spec = self.spec or known.get("spec")
         if not spec:
             raise UsageError(f"{checkpoint.path} does not say which data it was trained on.", "Name them with --data.")
+        if self.spec is None and is_code(str(spec)):
+            # A file must not choose which code is run.
+            raise UsageError(
+                f"{checkpoint.path} was trained on the data of {spec!r}, which is code.",
+                f"If you trust it, say so: --data {spec}.",
+            )
         hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else known.get("hierarchy")
         per_class = self.per_class or known.get("per_class")
         image_size = self.image_size or known.get("image_size")
-        return DataSource(str(spec), self.root, self.download, hierarchy, per_class, image_size)
+        test_per_class = self.test_per_class or known.get("test_per_class")
+        return DataSource(str(spec), self.root, self.download, hierarchy, per_class, image_size, test_per_class)
 
     def normalisation(self, checkpoint: "Checkpoint", dataset: "Dataset") -> Normalisation:
-        """As given, else the checkpoint's, else the data set's own."""
+        """As given, else the checkpoint's, else the data set's own; none for inputs that are taken as they are."""
+        if dataset.train.inputs is not None:
+            if self.mean or self.std:
+                raise UsageError(
+                    f"{dataset.spec} holds inputs that are taken as they are, and --mean and --std are of images.",
+                    "Normalise the inputs when they are made.",
+                )
+            return Normalisation((), ())
         known = checkpoint.data or {}
         channels = dataset.image_shape[2]
         mean = _numbers("--mean", self.mean) or _tuple(known.get("mean")) or dataset.mean

@@ -66,6 +66,15 @@ PerClass = Annotated[
         rich_help_panel="Data",
     ),
 ]
+TestPerClass = Annotated[
+    int | None,
+    typer.Option(
+        "--test-per-class",
+        min=1,
+        help="Use only the first so many test samples of each finest label.",
+        rich_help_panel="Data",
+    ),
+]
 ImageSize = Annotated[
     int | None,
     typer.Option(

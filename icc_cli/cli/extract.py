@@ -38,6 +38,7 @@ def extract(
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
     per_class: options.PerClass = None,
+    test_per_class: options.TestPerClass = None,
     image_size: options.ImageSize = None,
     mean: options.Mean = None,
     std: options.Std = None,
@@ -75,7 +76,7 @@ def extract(
         outputs=outputs,
         request=Request(
             ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
-            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std),
+            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class),
             DataShelf(),
         ),
         how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted),

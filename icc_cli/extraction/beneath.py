@@ -23,6 +23,11 @@ class Beneath(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.found: dict[str, int] = {}
         """How often each activation function was called."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else torch imports its compiler, which takes a second, to keep it away from us.
+        return False
+
     @contextlib.contextmanager
     def told(self, known: bool) -> Iterator[None]:
         """Around a call that is one activation function, already recorded, when `known`."""

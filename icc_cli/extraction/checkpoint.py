@@ -49,7 +49,8 @@ def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extrac
         found = extract(network, train, test, rows, sink, how, listener)
     except CheckpointError as error:
         raise CheckpointError(f"{subject.checkpoint.path}: {error.message}", error.hint, error.details) from error
-    description = describe(settled, found.measured, str(resolve_device(how.device or "auto")))
+    device = str(resolve_device(how.device or "auto"))
+    description = describe(settled, found.measured, device, found.warnings)
     sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
     _warn(subject, found.measured["train_accuracy"], listener)
 

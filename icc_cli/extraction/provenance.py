@@ -42,7 +42,11 @@ class Provenance:
             "data": self.data,
             "normalisation": self.normalisation,
             "activations": list(sites.activations),
-            "sites": {"include": list(sites.include), "exclude": list(sites.exclude)},
+            "sites": {
+                "include": list(sites.include),
+                "exclude": list(sites.exclude),
+                **({"axes": [list(pair) for pair in sites.axes]} if sites.axes else {}),
+            },
             "dtype": self.how.precision,
             "store_dtype": self.how.store_dtype,
         }
@@ -61,16 +65,19 @@ class Description:
     epoch: int | None = None
     label_names: tuple[str, ...] = ()
     sublabel_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What has to be known of the network, such as that it is random."""
 
 
 def of_subject(subject: "Subject", how: Extraction) -> Provenance:
     """The provenance of what is taken from `subject` as `how` says."""
+    mean, std = subject.normalisation.mean, subject.normalisation.std
     return Provenance(
         subject.checkpoint.path.name,
         subject.checkpoint.weights_sha256,
         plain_model(subject.model),
         {**subject.data.described, "digest": subject.data.digest},
-        {"mean": list(subject.normalisation.mean), "std": list(subject.normalisation.std)},
+        {"mean": list(mean), "std": list(std)} if mean else None,
         how,
     )
 
@@ -80,7 +87,9 @@ def plain_model(spec: "ModelSpec") -> dict[str, Any]:
     return {"spec": spec.spec, "args": spec.args}
 
 
-def describe(subject: "Subject", measured: dict[str, float], device: str) -> Description:
+def describe(
+    subject: "Subject", measured: dict[str, float], device: str, warnings: tuple[str, ...] = ()
+) -> Description:
     """What the cache of `subject` says, the model with all that its weights settle."""
     checkpoint, data = subject.checkpoint, subject.data
     return Description(
@@ -92,6 +101,7 @@ def describe(subject: "Subject", measured: dict[str, float], device: str) -> Des
         checkpoint.epoch,
         data.label_names,
         data.sublabel_names,
+        warnings,
     )
 
 

@@ -160,7 +160,7 @@ def channels_last(model: nn.Module) -> None:
     """Lay out the weights of convolutions over images as CPUs and GPUs run them fastest."""
     for parameter in model.parameters():
         if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
 
 
 def of_modules(model: nn.Module) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from icc_cli.errors import DataError
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -38,6 +40,12 @@ class Arguments:
     def twice(self) -> "Arguments":
         """Every sample a second time."""
         return self.each(lambda tensor: torch.cat([tensor, tensor]))
+
+    def single(self) -> Tensor:
+        """The only input; DataError when there are several."""
+        if len(self.positional) != 1 or self.named:
+            raise DataError("the network has several inputs, and this takes one.", "Give one array of inputs.")
+        return self.positional[0]
 
     def shapes(self) -> str:
         """The shapes of one sample, for people."""

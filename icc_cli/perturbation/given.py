@@ -58,13 +58,13 @@ def _held(data: Iterable[Any], settings: Settings, device: torch.device) -> Samp
     """The samples that `settings` choose of all that `data` gives."""
     whole = arrays_of(data, None)
     if whole is not None:
-        inputs, labels = whole.inputs, whole.labels
+        inputs, labels = whole.inputs.single(), whole.labels
     else:
         with generators_kept(data):
             batches = list(batches_of(data, None))
         if not batches:
             raise DataError("there are no samples.", "Give batches (inputs, labels), or one tuple of such arrays.")
-        inputs = torch.cat([batch.inputs for batch in batches])
+        inputs = torch.cat([batch.inputs.single() for batch in batches])
         labels = np.concatenate([batch.labels for batch in batches])
     rows = torch.from_numpy(chosen(len(labels), settings.max_samples, settings.seed))
     values = inputs[rows].detach().to(device)

@@ -2,9 +2,10 @@
 
     python benchmarks/monitor.py [--samples 50000] [--steps 40]
 
-A wide ResNet of 18 layers on 32 x 32 images of 20 classes, 5 subclasses each, batches of 100. Steps of the training loop
-and looks of the monitor take turns; an epoch is so many steps as its samples need, and a look comes every fifth epoch.
-Processor seconds, so that what else runs on the machine has little part in the ratio. Random images cost what real ones do.
+A wide ResNet of 18 layers on 32 x 32 images of 20 classes, 5 subclasses each, batches of 100. Steps of the training
+loop and looks of the monitor take turns; an epoch is so many steps as its samples need, and a look comes every fifth
+epoch. Processor seconds, so that what else runs on the machine has little part in the ratio. Random images cost what
+real ones do.
 """
 
 import argparse

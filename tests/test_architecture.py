@@ -1,4 +1,4 @@
-"""What docs/architecture.md shows of adding something is the whole change: applied to a copy of the package, it works."""
+"""What docs/architecture.md shows of adding something is the whole change: applied to a copy, it works."""
 
 import json
 import re

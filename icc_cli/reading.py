@@ -2,13 +2,9 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
-from icc_cli import records
-from icc_cli.errors import UsageError
+from icc_cli.ranking.sources.inputs import located
 from icc_cli.records import Record
-
-SUFFIXES = (".jsonl", ".json")
 
 
 def read_records(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Record]:
@@ -16,12 +12,8 @@ def read_records(source: str | os.PathLike[str] | Iterable[str | os.PathLike[str
 
     FormatError for a file that is damaged or holds none; UsageError for one that is not there.
     """
-    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
-    found: list[Record] = []
-    for each in map(Path, sources):
-        paths = sorted(path for path in each.rglob("*") if path.suffix in SUFFIXES) if each.is_dir() else [each]
-        visible = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(each).parts)]
-        if not visible and each.is_dir():
-            raise UsageError(f"the folder {each} holds no {' or '.join(SUFFIXES)} file.")
-        found += [record for path in visible for record in records.read(path)]
-    return found
+    sources = [source] if isinstance(source, str | os.PathLike) else source
+    found, failures = located([os.fspath(one) for one in sources])
+    if failures:
+        raise failures[0]
+    return [record for _, record in found]

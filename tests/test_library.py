@@ -9,6 +9,7 @@ import torch
 
 import icc_cli as icc
 from tests.conftest import ROOT
+from tests.conftest import icc as icc_command
 
 
 def run(code):
@@ -121,3 +122,17 @@ def test_a_measure_may_bring_its_own_reduction():
     last = icc.Measure("last", lambda view: view.moments.mean.mean(), over="sites", reduce=lambda sites: sites[-1])
     site = np.arange(4.0).reshape(2, 2)
     assert icc.measure({"a": site, "b": site + 10}, [0, 1], measures=last)["last"] == 11.5
+
+
+def test_records_of_a_folder(caches, tmp_path):
+    done = icc_command("measure", caches, "-o", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    found = icc.read_records(tmp_path / "results")
+    assert [record.checkpoint for record in found] == ["vgg-fast.pt", "vgg-slow.pt", "wrn.pt"]
+    assert dict(found[2].measures) == dict(icc.measure(caches / "wrn.h5")), "to the last bit"
+    assert icc.read_records([tmp_path / "results" / "wrn.measure.json"])[0] == found[2]
+    (tmp_path / "results" / "wrn.measure.json").write_text("{}")
+    with pytest.raises(icc.IccError, match=r"wrn\.measure\.json"):
+        icc.read_records(tmp_path / "results")
+    with pytest.raises(icc.IccError, match="nowhere"):
+        icc.read_records("nowhere")

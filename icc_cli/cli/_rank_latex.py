@@ -23,6 +23,8 @@ HEADS = {"measure": "", "Psi": "total", "p_holm": "$p$", "p90": "90 \\%"}
 LEFT_OUT = (
     "direction", "sign", "models", "score", "versus", "tau", "environments", "dropped", "control", "interval", "p"
 )  # fmt: skip
+DENSE, SPARSE = 5, 10
+"""So many columns beside the measures fit the text width of an article, with intervals and without."""
 HUNDREDTHS = ("cmi", "pgdl")
 LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΦΨΩµ"
 COMMANDS = (
@@ -51,28 +53,43 @@ def latex(rows: Sequence[Row], title: str, symbols: Mapping[str, str] = NO_SYMBO
     told = [f"% {title}."] if title else []
     told += ["% Values are multiplied by the measure's direction: " + ", ".join(signs.values()) + "."] if signs else []
     told += ["% p is Holm's."] if "p_holm" in columns else []
+    dense = any(below for row in cells for _, below in row.values())
+    most = DENSE if dense else SPARSE
+    first, rest = columns[:1], columns[1:]
+    parts = [[*first, *rest[i : i + most]] for i in range(0, max(1, len(rest)), most)]
+    names = dict(zip(columns, heads, strict=True))
+    controls = [bool(row.get("control")) for row in rows]
+    tables = [_tabular(part, names, cells, controls) for part in parts]
+    whole = "\n\n\\medskip\n".join(tables)
+    if dense:
+        whole = "{\\footnotesize\\setlength{\\tabcolsep}{3pt}\\setlength{\\parindent}{0pt}\n" + whole + "\n}"
+    return "\n".join([*told, r"% Needs \usepackage{booktabs}.", whole])
+
+
+def _tabular(
+    columns: Sequence[str],
+    heads: dict[str, str],
+    cells: Sequence[dict[str, tuple[str, str]]],
+    controls: Sequence[bool],
+) -> str:
+    """One tabular of some columns, intervals below their values, and a rule above the controls."""
     body = []
-    for place, (row, found) in enumerate(zip(rows, cells, strict=True)):
-        if row.get("control") and place and not rows[place - 1].get("control"):
+    for place, found in enumerate(cells):
+        if controls[place] and place and not controls[place - 1]:
             body.append(r"\midrule")
         parts = [found.get(name, ("--", "")) for name in columns]
         body.append(" & ".join(value for value, _ in parts) + r" \\")
         if any(below for _, below in parts):
             body.append(" & ".join(below and rf"{{\scriptsize {below}}}" for _, below in parts) + r" \\")
-    dense = any(below for row in cells for _, below in row.values())
-    spec = "@{}" + "l" + "r" * (len(columns) - 1) + "@{}" if dense else "l" + "r" * (len(columns) - 1)
     return "\n".join(
         [
-            *told,
-            r"% Needs \usepackage{booktabs}.",
-            *([r"{\setlength{\tabcolsep}{2.5pt}\footnotesize"] if dense else []),
-            rf"\begin{{tabular}}{{{spec}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
             r"\toprule",
-            " & ".join(heads) + r" \\",
+            " & ".join(heads[name] for name in columns) + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
-            r"\end{tabular}" + ("}" if dense else ""),
+            r"\end{tabular}",
         ]
     )
 

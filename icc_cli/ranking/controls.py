@@ -34,9 +34,10 @@ def noise(table: ModelTable) -> Floats:
 
 
 def controls_of(table: ModelTable, taken: tuple[str, ...]) -> tuple[str, ...]:
-    """The controls that the table knows and that are not among `taken`, the measures and the target."""
-    return tuple(
-        name
-        for name in CONTROLS
-        if name not in taken and name in table.columns and not np.isnan(table.column(name)).all()
-    )
+    """The controls that differ between models, and that are not among `taken`, the measures and the target."""
+    return tuple(name for name in CONTROLS if name not in taken and _varies(table.column(name)))
+
+
+def _varies(column: Floats) -> bool:
+    known = column[~np.isnan(column)]
+    return len(known) > 1 and bool(known.min() < known.max())

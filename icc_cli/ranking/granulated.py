@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from icc_cli.ranking.groups import Axis
-from icc_cli.ranking.kendall import Convention, Counts, agreement, total
+from icc_cli.ranking.kendall import Convention, Counts, total
 from icc_cli.ranking.partial import partial
-from icc_cli.ranking.sums import axis_sums
-from icc_cli.ranking.uncertainty import Spread, Spreads
+from icc_cli.ranking.sums import Sure, axis_sums
+from icc_cli.ranking.uncertainty import Spread
 from icc_cli.ranking.values import Floats, Indices
 
 
@@ -43,15 +43,11 @@ def granulated(
 
     `sure` asks for the spread too; `configurations` (M,) numbers the models that agree on all but the seed.
     """
-    sums = axis_sums(values, target, axes, convention)
+    errors = Sure(configurations) if sure and values.shape[1] else None
+    sums = axis_sums(values, target, axes, convention, errors)
     models: Counts = np.sum(~np.isnan(values), axis=0, dtype=np.int64)
-    result = Granulated(sums.psi, sums.groups, sums.pairs, sums.ties, total(sums.psi), sums.tau, models)
-    if not sure:
-        return result
-    spreads = Spreads(len(axes), *values.shape)
-    for place, axis in enumerate(axes):
-        spreads.add(place, axis, agreement(values, target, axis.blocks, convention).tau, configurations)
-    return replace(result, spread=spreads.spread)
+    spread = errors.spread if errors else None
+    return Granulated(sums.psi, sums.groups, sums.pairs, sums.ties, total(sums.psi), sums.tau, models, spread)
 
 
 def partially_granulated(values: Floats, target: Floats, given: Floats, axes: Sequence[Axis]) -> Granulated:

@@ -37,7 +37,7 @@ def leads(
     """
     absent = np.isnan(values) | np.isnan(baseline)[:, None]
     ours = np.where(absent, np.nan, values)
-    theirs = np.where(absent, np.nan, baseline[:, None])
+    theirs = np.where(absent, np.nan, baseline[:, None]) if absent.any() else baseline[:, None]
     spreads = Spreads(len(axes), len(values), values.shape[1], LARGEST)
     for place, axis in enumerate(axes):
         first, second = (agreement(part, target, axis.blocks, convention).tau for part in (ours, theirs))

@@ -6,7 +6,7 @@ of 16 bits where there are few enough models.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from icc_cli.ranking.groups import Axis
 from icc_cli.ranking.kendall import Convention, Counts, agreement, axis_values
 from icc_cli.ranking.overall import CELLS_AT_ONCE, overall, overall_of_ranks
 from icc_cli.ranking.ranks import Integers, Ranks, Truths, ranked
+from icc_cli.ranking.uncertainty import Spread, Spreads
 from icc_cli.ranking.values import Floats, Indices
 
 ROWS_OF_A_BYTE = 255
@@ -30,7 +31,32 @@ class Sums:
     tau: Floats
 
 
-def axis_sums(values: Floats, target: Floats, axes: Sequence[Axis], convention: Convention = "paper") -> Sums:
+@dataclass
+class Sure:
+    """Asks for the spread too: `configurations` (M,) numbers the models that agree on all but the seed."""
+
+    configurations: Indices | None
+    parts: list[Spread] = field(default_factory=list)
+    columns: list[Indices] = field(default_factory=list)
+
+    def take(self, spreads: Spreads, columns: Indices) -> None:
+        """Keep the spread of some columns."""
+        self.parts.append(spreads.spread)
+        self.columns.append(columns)
+
+    @property
+    def spread(self) -> Spread:
+        """The spread of all columns in their order."""
+        return Spread.joined(self.parts).at(np.argsort(np.concatenate(self.columns)))
+
+
+def axis_sums(
+    values: Floats,
+    target: Floats,
+    axes: Sequence[Axis],
+    convention: Convention = "paper",
+    sure: Sure | None = None,
+) -> Sums:
     """The table's numbers for `values` (M, K), NaN where a model has no value, some columns at a time.
 
     Costs M x K x s comparisons on an axis of groups of s models, and memory for a fixed number of cells
@@ -51,10 +77,16 @@ def axis_sums(values: Floats, target: Floats, axes: Sequence[Axis], convention: 
     width = max(1, CELLS_AT_ONCE // max(1, len(values)))
     for start in range(0, len(even), width):
         columns = even[start : start + width]
-        _add_ranked(sums, ranked(values[:, columns][by_target]), goal, blocks, columns)
+        ranks = ranked(values[:, columns][by_target])
+        _add_ranked(sums, ranks, goal, blocks, columns)
+        if sure is not None:
+            sure.take(_spreads_of_ranks(ranks, goal, blocks, axes, sure.configurations), columns)
     for start in range(0, len(uneven), width):
         columns = uneven[start : start + width]
-        _add_by_group(sums, values[:, columns], target, axes, columns, convention)
+        same = sure.configurations if sure is not None else None
+        spreads = _add_by_group(sums, values[:, columns], target, axes, columns, convention, same)
+        if sure is not None:
+            sure.take(spreads, columns)
     return sums
 
 
@@ -110,14 +142,58 @@ def _sum_of_rows(pairs: Truths) -> Indices:
     return count
 
 
+def _spreads_of_ranks(
+    ranks: Ranks,
+    goal: Floats,
+    blocks: Sequence[Sequence[Indices]],
+    axes: Sequence[Axis],
+    configurations: Indices | None,
+) -> Spreads:
+    """The spread of measures without missing values; `blocks` number the models in the order of the target."""
+    rank = np.ascontiguousarray(ranks.rank.T)
+    tied = bool(ranks.tied.any())
+    spreads = Spreads(len(axes), len(goal), rank.shape[1])
+    for place, (axis, parts) in enumerate(zip(axes, blocks, strict=True)):
+        if parts:
+            taus = [_taus(rank, goal, block, tied) for block in parts]
+            spreads.add(place, axis, np.concatenate(taus), configurations)
+    return spreads
+
+
+def _taus(rank: Integers, goal: Floats, block: Indices, tied: bool) -> Floats:
+    """(G, k) coefficient of each group of `block` (G, s), from ranks (M, k)."""
+    groups, size = block.shape
+    placed, goals = rank[block.T], goal[block.T]
+    pairs = size * (size - 1) // 2
+    balance = np.zeros((groups, rank.shape[1]), dtype=np.int8 if pairs < 128 else np.int32)
+    for gap in range(1, size):
+        for low in range(size - gap):
+            differs = goals[low + gap] > goals[low]
+            rises = (placed[low + gap] > placed[low]).view(np.int8)
+            falls = (placed[low + gap] < placed[low]).view(np.int8) if tied else 1 - rises
+            step = rises - falls
+            balance += step if differs.all() else step * differs[:, None]
+    tau: Floats = balance / pairs
+    return tau
+
+
 def _add_by_group(
-    sums: Sums, values: Floats, target: Floats, axes: Sequence[Axis], columns: Indices, convention: Convention
-) -> None:
-    """Fill in `columns` of any `values` (M, k) from each group's coefficient."""
+    sums: Sums,
+    values: Floats,
+    target: Floats,
+    axes: Sequence[Axis],
+    columns: Indices,
+    convention: Convention,
+    configurations: Indices | None,
+) -> Spreads:
+    """Fill in `columns` of any `values` (M, k) from each group's coefficient; gives their spread."""
     sums.tau[columns] = overall(values, target, convention)
+    spreads = Spreads(len(axes), *values.shape)
     for i, axis in enumerate(axes):
         counts = agreement(values, target, axis.blocks, convention)
         sums.psi[i, columns] = axis_values(counts.tau)
         sums.groups[i, columns] = np.sum(counts.pairs > 0, axis=0)
         sums.pairs[i, columns] = counts.pairs.sum(axis=0, dtype=np.int64)
         sums.ties[i, columns] = counts.ties.sum(axis=0, dtype=np.int64)
+        spreads.add(i, axis, counts.tau, configurations)
+    return spreads

@@ -20,8 +20,8 @@ they share models, and the groups' is too small where the values of hyperparamet
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,6 +32,7 @@ Question = Literal["across studies", "within the grid"]
 ACROSS: Question = "across studies"
 WITHIN: Question = "within the grid"
 
+BY_VALUE = ("psi", "error", "clusters", "unanimous", "shared")
 NEGLIGIBLE = 1e-20
 """Squares of rounding errors."""
 
@@ -49,6 +50,18 @@ class Spread:
     unanimous: Floats
     shared: Floats
     reach: float = 1.0
+
+    @classmethod
+    def joined(cls, parts: Sequence["Spread"]) -> "Spread":
+        """The spread of the values of all parts, one after the other."""
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in BY_VALUE
+        }
+        return replace(parts[0], **joined)
+
+    def at(self, order: Indices) -> "Spread":
+        """The spread of the values in another order."""
+        return replace(self, **{name: getattr(self, name)[..., order] for name in BY_VALUE})
 
     @property
     def axes(self) -> Floats:
@@ -125,27 +138,29 @@ class Spreads:
 
         `configurations` (M,) numbers the models that agree on all but the seed; None where each is its own.
         """
+        if not len(tau):
+            return
         defined = ~np.isnan(tau)
-        count = defined.sum(axis=0)
+        whole = bool(defined.all())
+        count = np.full(tau.shape[1], len(tau)) if whole else defined.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
-            psi = np.where(defined, tau, 0.0).sum(axis=0) / count
-            apart = np.where(defined, tau - psi, 0.0) / np.maximum(count, 1)
+            psi = tau.mean(axis=0) if whole else np.where(defined, tau, 0.0).sum(axis=0) / count
+            apart = (tau - psi) / np.maximum(count, 1)
+        if not whole:
+            apart[~defined] = 0.0
         clusters = count
         member = _groups_of_models(axis, len(self._sum))
         if axis.clusters is not None and configurations is not None:
             cluster = _clusters_of_groups(axis)
             apart, clusters = _summed(apart, cluster), np.sum(_summed(defined.astype(float), cluster) > 0, axis=0)
-            member = np.where(member >= 0, cluster[member], -1)
-            first = np.full(len(self._sum), -1)
-            inside = np.flatnonzero(member >= 0)
-            first[configurations[inside]] = member[inside]
-            member = first
+            member = _clusters_of_configurations(member, cluster, configurations)
         with np.errstate(invalid="ignore", divide="ignore"):
-            apart = apart * np.where(clusters > 1, np.sqrt(clusters / (clusters - 1.0)), 1.0)
-        squares = np.square(apart).sum(axis=0)
-        part = np.where(member[:, None] >= 0, apart[member], 0.0) if len(apart) else np.zeros_like(self._sum)
-        self._sum += part
-        self._own += np.square(part).sum(axis=0)
+            apart *= np.where(clusters > 1, np.sqrt(clusters / (clusters - 1.0)), 1.0)
+        squared = np.square(apart)
+        squares = squared.sum(axis=0)
+        # A model in no group has the number -1, and the row of zeros at the end.
+        self._sum += np.vstack([apart, np.zeros((1, apart.shape[1]))])[member]
+        self._own += np.bincount(member[member >= 0], minlength=len(apart)) @ squared
         agree = squares <= NEGLIGIBLE
         with np.errstate(invalid="ignore", divide="ignore"):
             doubt = (self._reach + np.abs(psi)) / clusters
@@ -188,17 +203,15 @@ def _clusters_of_groups(axis: Axis) -> Indices:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp)
 
 
+def _clusters_of_configurations(member: Indices, cluster: Indices, configurations: Indices) -> Indices:
+    """The cluster of each configuration, at its number, from the group of each model; -1 for one in none."""
+    of = np.full(len(member), -1, dtype=np.intp)
+    inside = np.flatnonzero(member >= 0)
+    of[configurations[inside]] = cluster[member[inside]]
+    return of
+
+
 def _summed(rows: Floats, cluster: Indices) -> Floats:
     total = np.zeros((int(cluster.max(initial=-1)) + 1, rows.shape[1]))
     np.add.at(total, cluster, rows)
     return total
-
-
-def spread_of(
-    taus: Sequence[Floats], axes: Sequence[Axis], models: int, configurations: Indices | None, reach: float = 1.0
-) -> Spread:
-    """The spread of what has the coefficients `taus`, (G, K) for each axis."""
-    spreads = Spreads(len(axes), models, taus[0].shape[1] if taus else 0, reach)
-    for place, (axis, tau) in enumerate(zip(axes, taus, strict=True)):
-        spreads.add(place, axis, tau, configurations)
-    return spreads.spread

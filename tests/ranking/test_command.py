@@ -116,7 +116,9 @@ def test_formats_to_files(study, tmp_path):
         assert icc_rank(folder, "-o", path).stdout == f"{path}\n"
     assert json.loads((tmp_path / "out" / "t.json").read_text()) == expected
     assert [json.loads(line) for line in (tmp_path / "out" / "t.jsonl").read_text().splitlines()] == expected
-    assert (tmp_path / "out" / "t.tex").read_text().count(r"\\") == 1 + 1 + 2 * 2, "c1 has neither value nor interval"
+    assert (tmp_path / "out" / "t.tex").read_text().count(r"\\") == 2 * (1 + 1 + 2 * 2), (
+        "two parts; c1 has neither value nor interval"
+    )
 
 
 def test_runs_override_and_joined_measures_rank(study, tmp_path):

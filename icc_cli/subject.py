@@ -170,9 +170,9 @@ class Request:
     data: DataRequest
     shelf: DataShelf
 
-    def subject(self, path: Path) -> Subject:
-        """The checkpoint at `path` with its model and its data, which is loaded."""
-        checkpoint = self.model.checkpoint(path)
+    def subject(self, path: Path, name: str = "") -> Subject:
+        """The checkpoint at `path`, called `name` in records, with its model and its data, which is loaded."""
+        checkpoint = replace(self.model.checkpoint(path), name=name or path.name)
         spec = self.model.model(checkpoint)
         dataset = self.shelf.load(self.data.source(checkpoint))
         return Subject(checkpoint, spec, dataset, self.data.normalisation(checkpoint, dataset))

@@ -1,6 +1,6 @@
 """The HDF5 activation cache: one file for one checkpoint. Imports no torch."""
 
-from icc_cli.cache.read import Cache, CacheSite, open_cache, stored_content_key
+from icc_cli.cache.read import Cache, CacheSite, open_cache, stored_content_key, stored_weights
 from icc_cli.cache.write import CacheWriter, SiteInfo, background, content_key, new_cache
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "new_cache",
     "open_cache",
     "stored_content_key",
+    "stored_weights",
 ]

@@ -72,6 +72,15 @@ def stored_content_key(path: Path) -> str | None:
         return None
 
 
+def stored_weights(path: Path) -> str | None:
+    """The weights_sha256 of the checkpoint whose cache is at `path`, or None when there is none that can be read."""
+    try:
+        with open_cache(path) as cache:
+            return str(cache.metadata.get("weights_sha256") or "") or None
+    except (FormatError, FileNotFoundError):
+        return None
+
+
 def _read(file: h5py.File, path: Path) -> Cache:
     attributes = dict(file.attrs)
     if attributes.get(schema.FORMAT_ATTR) != schema.FORMAT:

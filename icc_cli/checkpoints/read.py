@@ -35,7 +35,10 @@ HARMLESS_GLOBALS = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One network's weights, and what its file says of the network, its data and its training."""
+    """One network's weights, and what its file says of the network, its data and its training.
+
+    `name` is what records call it: the file's name, or as much of its path as tells it from others.
+    """
 
     path: Path
     state: dict[str, Tensor]
@@ -45,6 +48,10 @@ class Checkpoint:
     hparams: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     epoch: int | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.path.name)
 
 
 def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) -> Checkpoint:

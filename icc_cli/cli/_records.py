@@ -10,7 +10,7 @@ import typer
 from icc_cli import records
 from icc_cli.cli._options import Format
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import Input, Outputs
+from icc_cli.cli._run import Input, Outputs, refuse_another
 from icc_cli.cli._tables import render
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
@@ -47,6 +47,8 @@ class Recorder:
         if key is not None and not self._force and (stored := _stored(path, key)) is not None:
             return Recorded(stored, path, False)
         record = make()
+        if not self._force:
+            refuse_another(path, _weights(path), record.weights_sha256)
         write_atomically(path, records.dumps(record) + "\n")
         return Recorded(record, path, True)
 
@@ -104,3 +106,11 @@ def _stored(path: Path, key: str) -> Record | None:
     except FormatError:
         return None
     return record if record.content_key == key else None
+
+
+def _weights(path: Path) -> str | None:
+    """The weights_sha256 of the record that is at `path`, if there is one."""
+    try:
+        return next(iter(records.read(path))).weights_sha256 if path.exists() else None
+    except FormatError:
+        return None

@@ -9,7 +9,7 @@ import typer
 
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, sharded
+from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, Outputs, each, expand, refuse_another, sharded
 from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request
 
 if TYPE_CHECKING:
@@ -83,12 +83,19 @@ def extract(
         force=force,
         report=Reporter(quiet or processes > 1),
     )
-    each(sharded(expand(inputs, CHECKPOINT_SUFFIXES), shard, outputs), work, report, debug, typer.echo, processes)
+    each(
+        sharded(expand(inputs, CHECKPOINT_SUFFIXES, report.note), shard, outputs),
+        work,
+        report,
+        debug,
+        typer.echo,
+        processes,
+    )
 
 
 def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", force: bool, report: Reporter) -> Path:
     """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
-    from icc_cli.cache import stored_content_key
+    from icc_cli.cache import stored_content_key, stored_weights
     from icc_cli.extraction import resolve_device
     from icc_cli.extraction.checkpoint import extract_subject
     from icc_cli.extraction.ordered import Listener
@@ -98,11 +105,13 @@ def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", fo
     keep_freed_memory()
     resolve_device(how.device or "auto")
     path = outputs.path(item)
-    subject = request.subject(item.path)
+    subject = request.subject(item.path, item.name.as_posix())
     key = of_subject(subject, how).content_key
     if not force and path.exists() and stored_content_key(path) == key:
         report.note(f"{path} is there already.")
         return path
+    if not force:
+        refuse_another(path, stored_weights(path), subject.checkpoint.weights_sha256)
     samples = len(subject.data.train) + (0 if subject.data.test is None else len(subject.data.test))
     with report.progress(item.path.name, samples) as advance:
         extract_subject(subject, how, path, Listener(advance, report.note, report.warn))

@@ -1,6 +1,8 @@
 """`icc inspect`: what is in a checkpoint, a cache or a record file."""
 
+import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,21 +45,18 @@ def inspect(
 
     Reads no data set. On a terminal prints text, in a pipe one JSON object.
     """
-    if not file.is_file():
+    if not file.exists():
         raise UsageError(f"there is no file {file}.")
-    with file.open("rb") as stream:
-        start = stream.read(64)
+    start = b"" if file.is_dir() else file.open("rb").read(64)
     if start.startswith(HDF5_SIGNATURE) or file.suffix == ".h5":
         facts = _cache(file)
     elif start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl"):
         facts = _records(file)
     else:
-        facts = _checkpoint(
-            file,
-            ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
-            image,
-            options.wanted_sites(activations, sites, exclude_sites, neuron_axis),
-        )
+        request = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)
+        wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout carries data only, whatever a network prints
+            facts = _checkpoint(file, request, image, wanted)
     form = chosen(format)
     typer.echo(json.dumps(facts) if form is options.Format.json else _text(facts, form))
     if facts.get("entries that do not fit"):

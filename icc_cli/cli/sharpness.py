@@ -124,7 +124,7 @@ def sharpness(
         batch_size=batch_size or BATCH,
         report=Reporter(quiet or processes > 1),
     )
-    found = sharded(expand(inputs, CHECKPOINT_SUFFIXES), shard, recorder.outputs)
+    found = sharded(expand(inputs, CHECKPOINT_SUFFIXES, report.note), shard, recorder.outputs)
     with Printer(form, _row, report) as done:
         each(found, work, report, debug, done, processes)
 
@@ -145,7 +145,7 @@ def _work(
     from icc_cli.resources import keep_freed_memory
 
     keep_freed_memory()
-    subject = request.subject(item.path)
+    subject = request.subject(item.path, item.name.as_posix())
 
     def make() -> Record:
         where = resolve_device(device)

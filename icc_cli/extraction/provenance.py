@@ -73,7 +73,7 @@ def of_subject(subject: "Subject", how: Extraction) -> Provenance:
     """The provenance of what is taken from `subject` as `how` says."""
     mean, std = subject.normalisation.mean, subject.normalisation.std
     return Provenance(
-        subject.checkpoint.path.name,
+        subject.checkpoint.name,
         subject.checkpoint.weights_sha256,
         plain_model(subject.model),
         {**subject.data.described, "digest": subject.data.digest},

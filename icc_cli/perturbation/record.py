@@ -63,7 +63,7 @@ def _head(subject: Subject, settings: Settings) -> dict[str, Any]:
     return {
         "record": records.SHARPNESS,
         "version": records.VERSION,
-        "checkpoint": checkpoint.path.name,
+        "checkpoint": checkpoint.name,
         "weights_sha256": checkpoint.weights_sha256,
         "model": {"spec": subject.model.spec, "args": subject.model.args},
         "data": {**data.described, "digest": data.digest},

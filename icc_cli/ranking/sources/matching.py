@@ -96,7 +96,9 @@ def _keys(name: str, numbered: bool) -> list[str]:
     base = path.name
     stem = base.removesuffix(path.suffix) if path.suffix in CHECKPOINT_SUFFIXES else base
     numbers = re.findall(r"\d+", stem) if numbered else []
-    return list(dict.fromkeys((name, base, stem, *reversed(path.parts[:-1]), *numbers[-1:])))
+    ends = [str(PurePath(*path.parts[start:])) for start in range(len(path.parts))]
+    whole = [end for path_end in ends for end in (path_end, path_end.removesuffix(base) + stem)]
+    return list(dict.fromkeys((name, *whole, *reversed(path.parts[:-1]), *numbers[-1:])))
 
 
 def unmatched(names: Sequence[str], found: Sequence[Cells | None], where: str) -> list[str]:

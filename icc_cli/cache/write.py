@@ -5,9 +5,9 @@ import datetime
 import hashlib
 import json
 import os
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,30 +155,16 @@ def new_cache(path: Path, store_dtype: str) -> Iterator[CacheWriter]:
 def background(work: Callable[..., None]) -> Iterator[Callable[..., None]]:
     """Yield a function that hands its arguments to `work` in another thread, a few calls ahead at most.
 
-    What `work` raises is raised by the next call, or at the end of the block.
+    What `work` raises is raised by a later call, or at the end of the block.
     """
-    calls: queue.Queue[tuple[Any, ...] | None] = queue.Queue(QUEUED_BLOCKS)
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        while (call := calls.get()) is not None:
-            if not errors:
-                try:
-                    work(*call)
-                except BaseException as error:
-                    errors.append(error)
+    waiting: deque[Future[None]] = deque()
 
     def submit(*call: Any) -> None:
-        if errors:
-            raise errors[0]
-        calls.put(call)
+        if len(waiting) > QUEUED_BLOCKS:
+            waiting.popleft().result()
+        waiting.append(writer.submit(work, *call))
 
-    thread = threading.Thread(target=run, name="icc-writer")
-    thread.start()
-    try:
+    with ThreadPoolExecutor(1, "icc-writer") as writer:
         yield submit
-    finally:
-        calls.put(None)
-        thread.join()
-    if errors:
-        raise errors[0]
+        for future in waiting:
+            future.result()

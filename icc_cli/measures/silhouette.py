@@ -99,7 +99,7 @@ class _Parts:
                 u = np.maximum(block, 0, out=block)
                 lengths = np.sqrt(np.einsum("ij,ij->i", u, u))
                 silent = lengths == 0
-                u /= np.where(silent, 1, lengths)[:, None]
+                u *= (1 / np.where(silent, 1, lengths))[:, None]
                 mean = u.mean(axis=0)
                 u -= mean
                 yield _Part(number, mean, u, np.einsum("ij,ij->i", u, u), silent.astype(np.float64))

@@ -14,6 +14,9 @@ HELD_BYTES = 32 * 2**20
 RESIDENT_BYTES = 64 * 2**20
 """A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
 
+TRANSPOSED_ROWS = 512
+"""Rows transposed at a time: few enough for each line of the cache to be read once."""
+
 Array = NDArray[np.float64]
 
 
@@ -84,6 +87,8 @@ def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
             block = site.rows(start, min(start + rows_step, count))[:, chosen]
             if buffer is None:
                 buffer = np.empty((step, count), np.promote_types(block.dtype, np.float32))
-            buffer[: block.shape[1], start : start + len(block)] = block.T
+            for row in range(0, len(block), TRANSPOSED_ROWS):
+                tile = block[row : row + TRANSPOSED_ROWS]
+                buffer[: tile.shape[1], start + row : start + row + len(tile)] = tile.T
         assert buffer is not None
         yield chosen, buffer[: chosen.stop - chosen.start]

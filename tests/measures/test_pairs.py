@@ -1,11 +1,14 @@
 """Spreads of pairwise distances and silhouettes where sums of plain similarities cancel, against every pair in long
 double."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from icc_cli.measures import pairs
 from icc_cli.measures.groups import class_groups
+from icc_cli.measures.layer_variance import layer_variance
 from icc_cli.measures.silhouette import subclass_silhouettes
 from icc_cli.measures.site import ArraySite
 from icc_cli.measures.view import SiteView
@@ -98,6 +101,23 @@ def test_a_tight_class_in_a_wide_data_set_and_a_tight_data_set():
             whole.add(block)
             whole.add_gram(pairs.gram(block.rows))
         assert whole.spread("paper") == pytest.approx(brute(np.concatenate(parts), "paper"), rel=1e-7)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_few_samples_of_many_neurons_take_no_matrix_of_neurons(convention):
+    """50 samples of 6,000 neurons: V'V alone would be 288 MB."""
+    site = ArraySite("a", np.random.default_rng(6).normal(size=(50, 6000)).astype(np.float32))
+    tracemalloc.start()
+    found = layer_variance(SiteView(site, class_groups(np.repeat([0, 1], 25), None), convention))
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+    active = site.values.astype(float)
+    active = (active - active.mean(0)) / (active.std(0) + 1e-7)
+    q = 75 if convention == "paper" else max(min(round(100 - 1000 / 6000), 75), 0)
+    active = np.maximum(active - np.percentile(active, q, axis=0), 0)
+    whole = brute(active, convention) + 1e-7
+    expected = [brute(active[:25], convention) / whole, brute(active[25:], convention) / whole]
+    assert found == pytest.approx(expected, rel=1e-7)
 
 
 def silhouettes(activations, own):

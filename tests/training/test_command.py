@@ -7,6 +7,8 @@ import sys
 
 import torch
 
+from tests.conftest import ROOT
+
 GRID = """
 [data]
 spec = "digits"
@@ -52,3 +54,16 @@ def test_list_trains_nothing(tmp_path):
     (tmp_path / "grid.toml").write_text(GRID)
     listed = subprocess.run(command("--list"), cwd=tmp_path, capture_output=True, text=True, check=True)
     assert len(listed.stdout.splitlines()) == 4 and not (tmp_path / "ckpts").exists()
+
+
+def test_workers_that_die_at_their_start_end_the_command(tmp_path):
+    (tmp_path / "grid.toml").write_text(GRID)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'spawn_main' in ' '.join(sys.orig_argv): os._exit(9)\n"
+    )
+    done = subprocess.run(
+        command("--jobs", "2"), cwd=tmp_path, capture_output=True, text=True, timeout=200,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+    )  # fmt: skip
+    assert done.returncode == 1 and "ended with code 9 at its start" in done.stderr
+    assert "Traceback" not in done.stderr and not done.stdout

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from icc_cli.ranking.pairs import Pairs
 from icc_cli.ranking.values import Floats, Indices, joint_codes
 
 Counts = npt.NDArray[Any]
 
-PAIRS_AT_ONCE = 1 << 21
-SYMBOLS = 3
 EPSILON = 1e-12
 AT_MOST = 2
 
@@ -59,9 +58,10 @@ def resampled(
     ratio = _weighted if score == "cmi" else _unweighted
     cell = joint_codes([hparams[name] for name in given], len(target))
     values = []
+    pairs = Pairs(measure, target)
     for times in drawn:
         members = np.bincount(cell, weights=times)
-        values.append(ratio(pair_counts(measure, target, cell, times), members))
+        values.append(ratio(pairs.counts(cell, times), members))
     return np.array(values)
 
 
@@ -73,9 +73,10 @@ def _least(
     ratio: Callable[[Counts, Counts], float],
 ) -> Information:
     under = {}
+    pairs = Pairs(measure, target)
     for given in _subsets(list(hparams), sizes):
         cell = joint_codes([hparams[name] for name in given], len(target))
-        value = ratio(pair_counts(measure, target, cell), np.bincount(cell))
+        value = ratio(pairs.counts(cell), np.bincount(cell))
         if not np.isnan(value):
             under[given] = value
     if not under:
@@ -87,29 +88,6 @@ def _least(
 def _subsets(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:
     for size in sizes:
         yield from combinations(names, size)
-
-
-def pair_counts(measure: Floats, target: Floats, cell: Indices, times: Floats | None = None) -> Counts:
-    """(cells of a pair, 3, 3) numbers of ordered pairs by sign of the measure and of the target: -1, 0, 1.
-
-    A pair of models is in the cell (cell[a], cell[b]), and counts times[a] times[b] when `times` (M,) is given.
-    A model's pair with itself is not counted. Models are taken some rows at a time.
-    """
-    models, kinds = len(target), int(cell.max(initial=0)) + 1
-    counts: Counts = np.zeros(kinds * kinds * SYMBOLS * SYMBOLS, dtype=np.int64 if times is None else np.float64)
-    step = max(1, PAIRS_AT_ONCE // models)
-    for start in range(0, models, step):
-        rows = slice(start, start + step)
-        code = cell[rows, None] * kinds + cell[None, :]
-        for values in (measure, target):
-            code *= SYMBOLS
-            code += 1 + (values[rows, None] > values[None, :]).astype(np.intp)
-            code -= values[rows, None] < values[None, :]
-        pairs = None if times is None else (times[rows, None] * times[None, :]).ravel()
-        counts += np.bincount(code.ravel(), weights=pairs, minlength=len(counts))
-    table = counts.reshape(kinds * kinds, SYMBOLS, SYMBOLS)
-    table[:: kinds + 1, 1, 1] -= np.bincount(cell, weights=None if times is None else times**2, minlength=kinds)
-    return table
 
 
 def _weighted(counts: Counts, members: Counts) -> float:

@@ -45,6 +45,14 @@ SETTINGS = (
     Setting("16 configurations x 5 seeds, effects of configurations sd 1", (2, 2, 2, 2), 5, configuration=1.0),
 )
 
+WIDER = (
+    Setting("another study, eight axes, effects of values sd 1", (2,) * 8, value=1.0),
+    Setting(
+        "another study, six axes, effects of values sd 1 and of pairs of values sd .5", (2,) * 6, value=1.0, pair=0.5
+    ),
+)
+"""Larger grids, for the full simulation alone."""
+
 
 def names_of(setting):
     """The questions whose answer a setting tests: an effect that is drawn anew belongs to another study."""

@@ -10,6 +10,7 @@ import pytest
 
 from icc_cli.ranking.groups import axes_of
 from icc_cli.ranking.information import conditional_information, pgdl_score, resampled
+from icc_cli.ranking.pairs import Pairs
 from icc_cli.ranking.partial import partial
 from icc_cli.ranking.replicates import averaged
 from icc_cli.ranking.resampling import Bootstrap, interval, multiplicities
@@ -218,3 +219,21 @@ def test_sign_error_of_resamples():
     rows = np.repeat(np.arange(2 * seeds), drawn[1].astype(int))
     repeated = {"lr": tuple(hparams["lr"][i] for i in rows)}
     assert found.resampled[1] == pytest.approx(np.mean(sign_errors(measure[rows], target[rows], repeated, 10_000, 0)))
+
+
+@pytest.mark.parametrize("models", [1, 2, 3, 17, 64, 65])
+def test_pairs_by_loops(models):
+    """By signs and cells, with ties in the measure, in the target and in both, and with weights."""
+    random = np.random.default_rng(models)
+    measure, target = random.integers(0, 8, models).astype(float), random.integers(0, 8, models).astype(float)
+    cell, times = random.integers(0, 3, models), random.integers(0, 4, models).astype(float)
+    kinds = int(cell.max()) + 1
+    for weight, found in (
+        (np.ones(models), Pairs(measure, target).counts(cell)),
+        (times, Pairs(measure, target).counts(cell, times)),
+    ):
+        expected = np.zeros((kinds * kinds, 3, 3))
+        for a, b in itertools.permutations(range(models), 2):
+            signs = 1 + sign(measure[a] - measure[b]), 1 + sign(target[a] - target[b])
+            expected[(cell[a] * kinds + cell[b], *signs)] += weight[a] * weight[b]
+        np.testing.assert_array_equal(found, expected)

@@ -29,6 +29,8 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
             if not isinstance(module, torch.jit.ScriptModule):
                 vars(module)["train"] = _Held(module)
         torch.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
         yield
 
 

@@ -88,15 +88,16 @@ def _fill(
         if digest:
             digest.add(whole)
         rows = whole.rows.take(whole.rows.order())
-        predictions = extract(model, Arrays(whole), None, rows, sink, how, listener).predictions
+        found = extract(model, Arrays(whole), None, rows, sink, how, listener)
+        predictions, said = found.predictions, found.warnings
     else:
         with generators_kept(given[0]):
             batches = batches_of(*given)
             streamed = stream(model, digest.following(batches) if digest else batches, sink, how, listener)
-        rows, predictions = streamed.rows, streamed.predictions
+        rows, predictions, said = streamed.rows, streamed.predictions, streamed.warnings
     measured = {"train_accuracy": float(np.mean(predictions == rows.labels))}
     spec = {"spec": f"{type(model).__module__}:{type(model).__qualname__}", "args": {}}
     data = {"spec": "in memory", "hierarchy": None, "per_class": None, "digest": digest.of(rows) if digest else None}
     weights = weights_sha256({key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)})
-    description = Description(measured, device, spec, metrics=measured)
+    description = Description(measured, device, spec, metrics=measured, warnings=said)
     sink.finish(rows, predictions, identity(Provenance(name, weights, spec, data, None, how), description))

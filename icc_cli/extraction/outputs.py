@@ -62,7 +62,7 @@ def find(outputs: Any, samples: int, classes: int, squashed: Tensor | None = Non
             "Wrap it in a module that returns them.",
         )
     position = list(items).index(key)
-    others = len(tables) > 1 and not (named or (position == 0 and len(wide) == 1))
+    others = not named and (position > 0 or (len(exact) != 1 and len(wide) > 1))
     note = f"of {_shown(outputs)}, which the model gives, the logits are {key!r}." if others else ""
     return Logits(key, items[key] is squashed, note)
 

@@ -26,6 +26,8 @@ class Streamed:
 
     rows: Rows
     predictions: NDArray[np.int64]
+    warnings: tuple[str, ...]
+    """What has to be known of the network, such as that it is random."""
 
 
 def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extraction, listener: Listener) -> Streamed:
@@ -71,9 +73,9 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                 labels.append(batch.labels)
                 if batch.sublabels is not None:
                     sublabels.append(batch.sublabels)
-    if not done:
+    if taking is None:
         raise DataError("the loader gives no sample.")
     if sublabels and len(sublabels) != len(labels):
         raise DataError("some batches have sublabels and some have not.")
     rows = Rows(np.arange(done), np.concatenate(labels), np.concatenate(sublabels) if sublabels else None)
-    return Streamed(rows, np.concatenate(predictions))
+    return Streamed(rows, np.concatenate(predictions), taking.study.warnings)

@@ -11,10 +11,10 @@ import typer
 
 from icc_cli import __version__
 from icc_cli.cli import _options as options
+from icc_cli.cli._figures import LeastAccuracy, Records, Runs, Target
 from icc_cli.cli._rank_input import Asked, SideTables, located, names_of, studies_of
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.cli.plot import LeastAccuracy, Records, Runs, Target
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
 
@@ -152,23 +152,24 @@ def _figures(
 
     `swept` is the set with c1 and c3 at every k, `every` the models of every epoch.
     """
-    from icc_cli.plots import along_training, k_curves, page, scatter, sites
+    from icc_cli.plots import page
+    from icc_cli.plots.figure import Given
+    from icc_cli.plots.figures import FIGURES
 
-    found = scatter.rows(study, scatter.telling(study), models.name)
-    parts = [page.figure(scatter.draw(found), f"Each measure against {study.target}; a point is a model.")]
-    missing = []
-    others = (
-        (k_curves, swept or (models, study), "Ψ of c1 and c3 against k, with 95 % intervals across studies."),
-        (sites, (models,), "Each measure along the depth: mean and standard deviation of the models."),
-        (along_training, (every or models,), "The measures and accuracies along training."),
-    )
-    for figure, arguments, caption in others:
+    given = {
+        "study": Given(models, study),
+        "curves": Given(*(swept or (models, study))),
+        "models": Given(models),
+        "runs": Given(every or models),
+    }
+    parts, missing = [], []
+    for figure in FIGURES:
         try:
-            rows = figure.rows(*arguments)
+            rows = figure.rows(given[figure.needs])
         except UsageError as error:
-            missing.append(f"No figure “{caption.rstrip('.')}”: {error}")
+            missing.append(f"No figure “{figure.caption.rstrip('.')}”: {error}")
         else:
-            parts.append(page.figure(figure.draw(rows), caption))
+            parts.append(page.figure(figure.draw(rows), figure.caption))
     return parts, missing
 
 

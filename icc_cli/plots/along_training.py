@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from icc_cli.errors import UsageError
+from icc_cli.plots.figure import Figure, Given
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Levels, Mark, Row, label, level_text, panels, symbols_of
-from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.records import MEASURE, Record
 
 ACCURACIES = ("train_accuracy", "test_accuracy")
@@ -31,11 +31,12 @@ def before_the_last(records: Sequence[Record]) -> set[str]:
     }
 
 
-def rows(models: RecordSet) -> list[Row]:
+def rows(given: Given) -> list[Row]:
     """A row for each run, epoch and quantity: the value, and the run's last test accuracy.
 
     A run's name says the hyperparameters that vary. UsageError when no run has two epochs.
     """
+    models = given.models
     runs = [epochs for epochs in runs_of(models.records) if len(epochs) > 1]
     if not runs:
         raise UsageError(
@@ -144,3 +145,6 @@ def _line(drawing: Drawing, axes: Any, part: list[Row], run: Run, order: int, le
         drawing.marks.append(
             Mark(axes, row["epoch"], row["value"], f"{run.name}, epoch {row['epoch']}: {row['value']:.4g}")
         )
+
+
+TRAINING = Figure("training", "runs", rows, draw, "The measures and the accuracies along training.")

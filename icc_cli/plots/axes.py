@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from icc_cli.errors import UsageError
+from icc_cli.plots.figure import Figure, Given
+from icc_cli.plots.psi import ranked, symbol_of
 from icc_cli.plots.style import Drawing, Mark, Row, label, panels, rounded
 
 ROW_HEIGHT = 0.23
@@ -11,8 +14,40 @@ DIVERGING = "RdBu"
 DARK = 0.6
 """|psi| from which white letters are read more easily than black ones."""
 TOTAL = "Psi"
+"""The column of the mean of the axes."""
 GAP = 0.2
 """Between the axes and their mean."""
+
+
+def rows(given: Given) -> list[Row]:
+    """A row for each measure or control and axis, and for their mean, `Psi`: psi, its interval and its groups, as
+    `icc rank` gives them. UsageError when no hyperparameter varies alone."""
+    study = given.ranked
+    found: list[Row] = []
+    for line in ranked(given):
+        if not line["models"]:
+            continue
+        cells = {axis: (cell["psi"], cell["interval"], cell["groups"]) for axis, cell in line["axes"].items()}
+        for axis, (psi, interval, groups) in {**cells, TOTAL: (line["Psi"], line["Psi_interval"], None)}.items():
+            found.append(
+                {
+                    "set": given.models.name,
+                    "measure": line["measure"],
+                    "symbol": symbol_of(study, line["measure"]),
+                    "control": bool(line.get("control")),
+                    "axis": axis,
+                    "psi": psi,
+                    "low": interval[0] if interval else None,
+                    "high": interval[1] if interval else None,
+                    "groups": groups,
+                }
+            )
+    if not any(row["psi"] is not None for row in found):
+        raise UsageError(
+            f"no hyperparameter of {given.models.name or 'these models'} varies alone, so that none has a psi.",
+            "`icc rank` gives tau over all pairs.",
+        )
+    return found
 
 
 def draw(found: Sequence[Row]) -> Drawing:
@@ -63,3 +98,12 @@ def _cell(axes: Any, row: Row, x: float, y: int, drawing: Drawing) -> None:
     if row["groups"] is not None:
         said += f", {row['groups']} groups"
     drawing.marks.append(Mark(axes, x, y, said))
+
+
+AXES = Figure(
+    "axes",
+    "study",
+    rows,
+    draw,
+    "ψ of each measure along each hyperparameter, and their mean Ψ.",
+)

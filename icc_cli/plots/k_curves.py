@@ -5,26 +5,28 @@ from collections.abc import Sequence
 import numpy as np
 
 from icc_cli.errors import UsageError
+from icc_cli.plots.figure import Figure, Given
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Mark, Row, label, panels
 from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.replicates import configurations
 from icc_cli.ranking.rows import bounds, defined
-from icc_cli.ranking.sources.sets import ModelSet
-from icc_cli.ranking.study import Study
+from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.ranking.uncertainty import ACROSS
 
 POINTS = 120
 MEASURES = ("c1@k=*", "c3@k=*")
 
 
-def rows(models: ModelSet, study: Study, confidence: float = 0.95) -> list[Row]:
+def rows(given: Given) -> list[Row]:
     """A row for each measure and k, about evenly spaced in log k: Psi, times the measure's direction, and its interval
     across studies.
 
     `neurons_per_class` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
     number where they differ, 1 where the records do not say), 1 for c3. k ends at the largest network's number of
-    neurons; a smaller network takes all it has. UsageError when no record holds c1 or c3 at every k.
+    neurons; a smaller network takes all it has. UsageError when no record holds c1 or c3 at every k, and when no
+    hyperparameter varies alone, so that Psi is not defined at any.
     """
+    models, study = given.models, given.ranked
     values = study.values
     columns = list(study.measures)
     same = configurations(study.table)
@@ -37,8 +39,9 @@ def rows(models: ModelSet, study: Study, confidence: float = 0.95) -> list[Row]:
         part = values[:, [ks[k] for k in kept]]
         result = granulated(part, study.goal, study.axes, configurations=same, sure=True)
         assert result.spread is not None
-        intervals, _ = result.spread.answer(ACROSS, confidence)
-        factor = subclasses_per_class(models) or 1.0 if name == "c1" else 1.0
+        intervals, _ = result.spread.answer(ACROSS, given.confidence)
+        subclasses = subclasses_per_class(models) if name == "c1" else None
+        factor = subclasses or 1.0
         for i, k in enumerate(kept):
             interval = bounds(intervals[:, i])
             found.append(
@@ -47,6 +50,7 @@ def rows(models: ModelSet, study: Study, confidence: float = 0.95) -> list[Row]:
                     "measure": name,
                     "k": k,
                     "neurons_per_class": k * factor,
+                    "subclasses": subclasses,
                     "Psi": defined(result.total[i]),
                     "low": interval[0] if interval else None,
                     "high": interval[1] if interval else None,
@@ -59,10 +63,15 @@ def rows(models: ModelSet, study: Study, confidence: float = 0.95) -> list[Row]:
             f"the records of {models.name or 'these models'} do not hold c1 and c3 for every k.",
             "Run `icc measure --all-k` on their caches.",
         )
+    if all(row["Psi"] is None for row in found):
+        raise UsageError(
+            f"no hyperparameter of {models.name or 'these models'} varies alone, so that Psi is not defined at any k.",
+            "Give models that differ in one hyperparameter.",
+        )
     return found
 
 
-def subclasses_per_class(models: ModelSet) -> float | None:
+def subclasses_per_class(models: RecordSet) -> float | None:
     """How many subclasses a class has, on average; None when no record says."""
     for record in models.records:
         groups = record.groups
@@ -97,6 +106,7 @@ def draw(found: Sequence[Row]) -> Drawing:
                 drawing.marks += [Mark(axes, a, b, _text(row)) for a, b, row in zip(x, y, line, strict=True)]
             axes.axhline(0, color=GREY, linewidth=0.6)
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
             axes.set_xlabel("neurons taken for each class, $k$")
             axes.set_title(one)
             axes.legend(loc="best")
@@ -107,3 +117,6 @@ def draw(found: Sequence[Row]) -> Drawing:
 def _text(row: Row) -> str:
     interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
     return f"{row['measure']} with k = {row['k']}: Psi {row['Psi']:.3f}{interval}"
+
+
+K = Figure("k", "curves", rows, draw, "Ψ of c1 and c3 against k, with 95 % intervals across studies.")

@@ -3,10 +3,58 @@
 from collections.abc import Sequence
 from typing import Any
 
+from icc_cli.catalog import base_name
+from icc_cli.errors import UsageError
+from icc_cli.plots.figure import Figure, Given
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Mark, Row, label, panels, rounded
+from icc_cli.ranking.scores import kendall
+from icc_cli.ranking.study import Study
 
 ROW_HEIGHT = 0.21
 """Inches."""
+
+
+def rows(given: Given) -> list[Row]:
+    """A row for each measure and control: Psi, times its direction, with its interval, as `icc rank` gives them.
+
+    UsageError when no measure has a Psi.
+    """
+    study = given.ranked
+    found = [
+        {
+            "set": given.models.name,
+            "measure": row["measure"],
+            "symbol": symbol_of(study, row["measure"]),
+            "control": bool(row.get("control")),
+            "target": study.target,
+            "models": row["models"],
+            "Psi": row["Psi"],
+            "low": row["Psi_interval"][0] if row["Psi_interval"] else None,
+            "high": row["Psi_interval"][1] if row["Psi_interval"] else None,
+            "interval": row["interval"],
+            "confidence": given.confidence,
+        }
+        for row in ranked(given)
+        if row["Psi"] is not None
+    ]
+    if not found:
+        raise UsageError(
+            f"no hyperparameter of {given.models.name or 'these models'} varies alone, so that no measure has a Psi.",
+            "`icc rank` gives tau over all pairs.",
+        )
+    return found
+
+
+def ranked(given: Given) -> list[Row]:
+    """The rows of `icc rank`: measures, then controls."""
+    options = kendall.Options(interval=given.interval, confidence=given.confidence)
+    return list(kendall.score(given.ranked, options).rows)
+
+
+def symbol_of(study: Study, column: str) -> str:
+    """The symbol that the records give to a column's measure; empty where the catalog or nobody has one."""
+    about = study.table.about.get(base_name(column))
+    return about.symbol if about else ""
 
 
 def draw(found: Sequence[Row]) -> Drawing:
@@ -62,3 +110,12 @@ def _said(found: Sequence[Row]) -> str:
     if any(row["control"] for row in found):
         parts.append("hollow: controls")
     return "; ".join(parts)
+
+
+PSI = Figure(
+    "psi",
+    "study",
+    rows,
+    draw,
+    "Ψ of each measure: the mean over the hyperparameters of how it orders networks that differ in one alone.",
+)

@@ -7,18 +7,19 @@ import numpy as np
 
 from icc_cli.errors import UsageError
 from icc_cli.measures.result import SiteValues
+from icc_cli.plots.figure import Figure, Given
 from icc_cli.plots.style import COLOURS, MARKERS, Drawing, Mark, Row, label, panels, symbols_of
-from icc_cli.ranking.sources.sets import RecordSet
 
 COLUMNS = 4
 
 
-def rows(models: RecordSet) -> list[Row]:
+def rows(given: Given) -> list[Row]:
     """A row for each measure and site of the models of equal depth (number of sites): mean and standard
     deviation between models, how many have the value, and the site's name in the first of them.
 
     UsageError when no record was measured per site.
     """
+    models = given.models
     depths: dict[int, list[tuple[SiteValues, ...]]] = {}
     seen = set()
     for record in models.records:
@@ -112,3 +113,8 @@ def _line(axes: Any, part: list[Row], x: list[float], order: int, drawing: Drawi
     for at, row in zip(x, part, strict=True):
         said = f"{row['name']}: {row['measure']} {row['mean']:.4g} ± {row['sd']:.2g} ({row['models']} models)"
         drawing.marks.append(Mark(axes, at, row["mean"], said))
+
+
+SITES = Figure(
+    "sites", "models", rows, draw, "Each measure along the depth: mean and standard deviation of the models."
+)

@@ -27,6 +27,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "viridis"
 GREY = "#777777"
+KEY_WIDTH = 120
+"""Letters beside each other in a key."""
 PRIME = "\N{PRIME}"
 RC: dict[Any, Any] = {
     "font.size": 8,
@@ -181,12 +183,13 @@ class Levels:
             bar.set_label(label(self.name))
             return
         shown = self.values[: len(COLOURS) * 2]
+        texts = [level_text(value) for value in shown]
         handles = [
-            Line2D([], [], marker=self.marker(v), color=self.colour(v), ls="", ms=4, label=level_text(v)) for v in shown
+            Line2D([], [], marker=self.marker(v), color=self.colour(v), ls="", ms=4, label=text)
+            for v, text in zip(shown, texts, strict=True)
         ]
-        figure.legend(
-            handles=handles, title=label(self.name), loc="outside lower center", ncols=min(len(handles), len(COLOURS))
-        )
+        columns = min(len(handles), len(COLOURS), max(1, KEY_WIDTH // (5 + max(map(len, texts)))))
+        figure.legend(handles=handles, title=label(self.name), loc="outside lower center", ncols=columns)
 
 
 def level_text(value: Any) -> str:

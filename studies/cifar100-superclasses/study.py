@@ -266,6 +266,9 @@ def figures(models: list[Record]) -> None:
     with saved(models) as source:
         for figure in ("scatter", "k", "sites"):
             icc("plot", figure, source, "-o", str(folder / f"{figure}.png"), "-q")
+    with saved([*models, *fitted("sharpness")]) as source:
+        for figure in ("psi", "axes"):
+            icc("plot", figure, source, "-o", str(folder / f"{figure}.png"), "-q")
     icc("plot", "training", str(HERE / "records" / "results-epochs.jsonl"), "-o", str(folder / "training.png"), "-q")
 
 

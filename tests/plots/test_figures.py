@@ -15,6 +15,7 @@ import pytest
 from icc_cli import records
 from icc_cli.catalog import About
 from icc_cli.plots import along_training, k_curves, neurons, scatter, sites
+from icc_cli.plots.figure import Given
 from icc_cli.plots.style import COLOURS, Drawing, Levels, label, panels, rounded
 from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.records import Described
@@ -54,7 +55,7 @@ def read(folder):
 def loaded(folder, **hparams):
     """The records of a folder with these hyperparameters, as the figures take them."""
     found = [(str(path), record) for path in sorted(folder.iterdir()) for record in records.read(path)]
-    return RecordSet("", tuple(one for one in found if hparams.items() <= one[1].hparams.items()))
+    return Given(RecordSet("", tuple(one for one in found if hparams.items() <= one[1].hparams.items())))
 
 
 @pytest.mark.parametrize("suffix", BEGINNINGS)
@@ -75,6 +76,7 @@ def test_scatter_shows_the_records_and_ranks_them_as_rank_does(family, tmp_path,
             (line["Psi"], line["tau"])
         }
     axes = [axes for axes in scatter.draw(rows).figure.axes if axes.get_visible()]
+    assert len({panel.get_ylim() for panel in axes}) == 1
     for panel, name in zip(axes, MEASURES, strict=True):
         points = np.concatenate([collection.get_offsets() for collection in panel.collections])
         mine = [(row["value"], row["goal"]) for row in rows if row["measure"] == name]
@@ -152,14 +154,14 @@ def test_sites_of_one_depth_are_numbered(family):
 def test_sites_and_training_draw_whatever_was_measured_in_panels_that_can_be_read(family):
     strange = Described(About("firing", symbol="$f'$"), {})
     found = []
-    for where, record in loaded(family / "epochs-results").found:
+    for where, record in loaded(family / "epochs-results").models.found:
         more = {f"m{i}": 0.5 + i for i in range(5)} | {"firing": 0.25}
         places = tuple(replace(site, measures={**site.measures, **more}) for site in record.sites)
         changed = replace(record, measures={**record.measures, **more}, sites=places, described={"firing": strange})
         found.append((where, changed))
     models = RecordSet("mine", tuple(found))
     for figure, height, last in ((sites, 3, []), (along_training, 4, ["training accuracy", "test accuracy"])):
-        rows = figure.rows(models)
+        rows = figure.rows(Given(models))
         drawn = figure.draw(rows).figure
         titles = [axes.get_title() for axes in drawn.axes if axes.get_visible() and axes.get_title()]
         assert titles[4:] == ["m0", "m1", "m2", "m3", "m4", "$f\N{PRIME}$", *last]
@@ -275,6 +277,16 @@ def test_the_contact_sheet_holds_the_strongest_images(family):
             assert set(column[best]) == set(sorted(column)[-neurons.IMAGES :])
 
 
+def unlike(family):
+    """A file beside the family of two models that differ in more than one hyperparameter."""
+    first, second = (
+        next(path for path in (family / "results").iterdir() if all(part in path.name for part in parts))
+        for parts in (("d1-", "lr0.03", "sgd"), ("d1.5-", "lr0.1", "adam"))
+    )
+    (family / "two.jsonl").write_text(first.read_text() + second.read_text())
+    return family / "two.jsonl"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -282,6 +294,10 @@ def test_the_contact_sheet_holds_the_strongest_images(family):
         (("scatter", "results", "--color", "speed"), 2, "no hyperparameter 'speed'"),
         (("scatter", "nowhere"), 2, "no file nowhere"),
         (("scatter", "results", "--data", "x.txt"), 2, "CSV"),
+        (("psi", "results", "--interval", "sideways"), 2, "sideways"),
+        (("psi", "two"), 2, "varies alone"),
+        (("axes", "two"), 2, "varies alone"),
+        (("k", "two"), 2, "varies alone"),
         (("training", "results"), 2, "--save-epochs"),
         (("sites", "acts"), 2, "holds no"),
         (("neurons", "acts", "--neuron", "nothing:1"), 2, "no site 'nothing'"),
@@ -292,6 +308,8 @@ def test_the_contact_sheet_holds_the_strongest_images(family):
     ],
 )
 def test_bad_input_is_one_sentence(family, tmp_path, arguments, code, words):
+    if "two" in arguments:
+        arguments = [unlike(family) if a == "two" else a for a in arguments]
     arguments = [family / a if a in ("results", "epochs-results", "acts") else a for a in arguments]
     head = ("report",) if arguments[0] == "report" else ("plot", arguments[0])
     done = icc(*head, *arguments[1:], cwd=tmp_path)

@@ -108,7 +108,7 @@ def test_every_figure_leaves_the_underfitted_out(family, tmp_path):
     assert icc("report", family / "results", "--min-train-accuracy", least, "-o", tmp_path / "r.html").returncode == 0
     found = Page()
     found.feed((tmp_path / "r.html").read_text("utf-8"))
-    models = [int(n) for n in re.findall(r"sites \((\d+) models?\)", found.text)]
+    models = [int(n) for n in re.findall(r"sites, (\d+) models?", found.text)]
     assert sum(models) == 5
 
 
@@ -119,6 +119,6 @@ def test_records_without_sites_or_ks_say_why_figures_are_missing(family, tmp_pat
     done = icc("plot", "k", folder, cwd=tmp_path)
     assert done.returncode == 2 and "--all-k" in done.stderr
     text = (tmp_path / "r.html").read_text("utf-8")
-    assert text.count("<figure>") == 1
+    assert text.count("<figure>") == 3
     for option in ("--all-k", "--per-site", "--save-epochs"):
         assert option in text

@@ -24,6 +24,46 @@ GROUPS: dict[str, dict[str, str]] = {
         "inv_sigma_kernels": "icc_cli.perturbation.declared:INV_SIGMA_KERNELS",
         "inv_alpha_kernels": "icc_cli.perturbation.declared:INV_ALPHA_KERNELS",
     },
+    "geometry": {
+        "nc1": "icc_cli.measures.collapse:NC1",
+        "nc1_quotient": "icc_cli.measures.collapse:NC1_QUOTIENT",
+        "cdnv": "icc_cli.measures.collapse:CDNV",
+        "nc2_norms": "icc_cli.measures.collapse:NC2_NORMS",
+        "nc2_angles": "icc_cli.measures.collapse:NC2_ANGLES",
+        "nc3": "icc_cli.measures.collapse:NC3",
+        "nc4": "icc_cli.measures.collapse:NC4",
+        "class_separation": "icc_cli.measures.separation:CLASS_SEPARATION",
+        "davies_bouldin": "icc_cli.measures.separation:DAVIES_BOULDIN",
+        "separation_slope": "icc_cli.measures.separation:SEPARATION_SLOPE",
+        "separation_fit": "icc_cli.measures.separation:SEPARATION_FIT",
+    },
+    "dimension": {
+        "participation_ratio": "icc_cli.measures.dimension:PARTICIPATION_RATIO",
+        "effective_rank": "icc_cli.measures.dimension:EFFECTIVE_RANK",
+        "intrinsic_dimension": "icc_cli.measures.intrinsic_dimension:INTRINSIC_DIMENSION",
+    },
+    "neurons": {
+        "class_selectivity": "icc_cli.measures.class_selectivity:CLASS_SELECTIVITY",
+        "bimodality": "icc_cli.measures.bimodality:BIMODALITY",
+    },
+    "subclass": {
+        "subclass_ncm": "icc_cli.measures.subclass_probe:SUBCLASS_NCM",
+        "subclass_hscore": "icc_cli.measures.subclass_probe:SUBCLASS_HSCORE",
+    },
+    "outputs": {
+        "margin": "icc_cli.measures.outputs:MARGIN",
+        "confidence": "icc_cli.measures.outputs:CONFIDENCE",
+        "ece": "icc_cli.measures.outputs:ECE",
+    },
+    "controls": {
+        "parameters": "icc_cli.measures.controls:PARAMETERS",
+        "sites": "icc_cli.measures.controls:SITES",
+        "neurons": "icc_cli.measures.controls:NEURONS",
+        "weight_norm": "icc_cli.measures.controls:WEIGHT_NORM",
+        "path_norm": "icc_cli.measures.controls:PATH_NORM",
+        "train_loss": "icc_cli.measures.controls:TRAIN_LOSS",
+        "random": "icc_cli.measures.controls:RANDOM",
+    },
 }
 """Module and name of each declaration, by group and by the measure's name."""
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,9 +15,10 @@ from icc_cli.errors import FormatError, UsageError
 from icc_cli.measures.chosen import Chosen, choose
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.network import measure_sites
-from icc_cli.measures.options import Options
+from icc_cli.measures.options import AUTO, Options
 from icc_cli.measures.result import Result
 from icc_cli.measures.site import Site
+from icc_cli.measures.whole import Beside, Given
 from icc_cli.records import Described, Record
 
 PAPER = "paper"
@@ -76,7 +77,7 @@ def measure(
     sublabels: ArrayLike | None = None,
     *,
     measures: str | Measure | Sequence[str | Measure] = PAPER,
-    k: int = 30,
+    k: int | Literal["auto"] = 30,
     layer_k: int = 1,
     **more: Unpack[More],
 ) -> Result:
@@ -85,7 +86,7 @@ def measure(
     `activations` is what `icc_cli.activations` gives, the path of a cache, or a mapping from the sites' names, in the
     order of the forward pass, to pre-activations (N, n); these need `labels` (N,), and `sublabels` (N,) for the
     measures that compare subclasses, with rows in any order. `measures` are groups, names, `file.py:NAME` or
-    measures themselves; `k` is the number of neurons averaged, `layer_k` of sites.
+    measures themselves; `k` is the number of neurons averaged (`auto`: 1/64 of all), `layer_k` of sites.
 
     Values equal those of `icc measure` to the last bit. Raises FormatError for NaN, infinity or arrays that do not fit
     together, UsageError for options that make no sense.
@@ -99,7 +100,7 @@ def measure(
     chosen = choose([measures] if isinstance(measures, str | Measure) else measures)
     wanted = [one.measure for one in chosen]
     with _opened(activations, labels, sublabels) as found:
-        return measure_sites(found.sites, found.labels, found.sublabels, wanted, options)
+        return measure_sites(given_of(found), wanted, options)
 
 
 @contextlib.contextmanager
@@ -155,6 +156,11 @@ def _codes(given: ArrayLike, what: str) -> NDArray[np.integer]:
     return values.astype(np.int64)
 
 
+def given_of(found: Activations) -> Given:
+    """All that the measures may ask of a network; only caches and activations know more than its sites."""
+    return Given(found.sites, found.labels, found.sublabels, Beside())
+
+
 def key_of(cache_key: str, chosen: Sequence[Chosen], options: Options) -> str:
     """The content key of the record that `record_of` makes."""
     return content_key(
@@ -178,7 +184,7 @@ def record_of(
     """The record of an open cache. FormatError, naming the file, when it holds NaN or infinity."""
     wanted = [one.measure for one in chosen]
     try:
-        result = measure_sites(cache.sites, cache.labels, cache.sublabels, wanted, options, progress, threads)
+        result = measure_sites(given_of(cache), wanted, options, progress, threads)
     except FormatError as error:
         raise FormatError(f"{cache.path}: {error.message}", error.hint) from error
     settings: records.Settings = {
@@ -187,6 +193,8 @@ def record_of(
         "layer_k": options.layer_k,
         "site_k": options.site_k if options.per_site else None,
     }
+    if options.k == AUTO:
+        settings = {**settings, "k_taken": options.settled(sum(site.shape[1] for site in cache.sites)).neurons}
     curves = None
     if result.all_k is not None:
         curves = {name: None if curve is None else tuple(curve.tolist()) for name, curve in result.all_k.items()}
@@ -215,7 +223,7 @@ def described(measures: Sequence[Measure], settings: records.Settings) -> dict[s
     from icc_cli.catalog import GROUPS
 
     return {
-        one.name: Described(one, {key: settings[key] for key in one.settings if key in settings})
+        one.name: Described(one, {**{key: settings[key] for key in one.settings if key in settings}, **dict(one.fixed)})
         for one in measures
         if one.name not in GROUPS[PAPER]
     }

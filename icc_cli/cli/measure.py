@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CACHE_SUFFIXES, Input, each, expand, sharded
 from icc_cli.cli._tables import chosen
+from icc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from icc_cli.measures.options import Options
@@ -35,12 +36,15 @@ def measure(
             "--measure",
             "--measures",
             metavar="NAME,...",
-            help="What to compute, and nothing else: groups (paper, all), names (c1), or anyone's measure as "
-            "file.py:NAME, package.module:NAME or an installed plug-in; repeat it. Default: paper.",
+            help="What to compute, and nothing else: groups (paper, geometry, dimension, neurons, subclass, outputs, "
+            "controls, all), names (c1), or anyone's measure as file.py:NAME, package.module:NAME or an installed "
+            "plug-in; repeat it. Default: paper.",
             show_default=False,
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", min=1, help="Best neurons averaged for each (sub)class in c1 and c3.")] = 30,
+    k: Annotated[
+        str, typer.Option("--k", help="Best neurons averaged for each (sub)class in c1 and c3; auto: 1/64 of all.")
+    ] = "30",
     layer_k: Annotated[
         int, typer.Option(min=1, help="Best sites averaged in c2 and c4 (the paper: 1 for VGG, 5 for ResNets).")
     ] = 1,
@@ -69,7 +73,7 @@ def measure(
     from icc_cli.measures.options import Options
 
     report = Reporter(quiet)
-    settings = Options(k, layer_k, site_k, convention.value, per_site, all_k)
+    settings = Options(_best(k), layer_k, site_k, convention.value, per_site, all_k)
     wanted = tuple(name.strip() for text in measures or ["paper"] for name in text.split(",") if name.strip())
     choose(wanted)  # so that a mistake is told before any cache is read
     recorder = Recorder(output, RECORD_SUFFIX, force)
@@ -77,6 +81,14 @@ def measure(
     work = partial(_work, recorder=recorder, wanted=wanted, settings=settings, threads=threads, report=quieter)
     with Printer(chosen(format), _row, report) as done:
         each(sharded(expand(inputs, CACHE_SUFFIXES), shard, recorder.outputs), work, report, debug, done, jobs or 1)
+
+
+def _best(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise UsageError(f"--k is {text!r}, expected a number or auto.")
+    return int(text)
 
 
 def _work(

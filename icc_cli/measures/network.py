@@ -1,28 +1,25 @@
 """The measures of one network from its sites, one site in memory at a time for each thread."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
-from numpy.typing import NDArray
 
 from icc_cli.errors import FormatError
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.groups import class_groups
 from icc_cli.measures.options import Options
 from icc_cli.measures.result import Result, SiteValues
+from icc_cli.measures.scores import SiteScores, site_scores, whole_scores
 from icc_cli.measures.site import Site
-from icc_cli.measures.tally import SiteScores, Tally, site_scores
+from icc_cli.measures.tally import Tally
 from icc_cli.measures.view import SiteView
+from icc_cli.measures.whole import Given, Network
 
 WORTH_THREADS = 2**23
 """Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
 
 
 def measure_sites(
-    sites: Iterable[Site],
-    labels: NDArray[np.integer],
-    sublabels: NDArray[np.integer] | None,
+    given: Given,
     measures: Sequence[Measure],
     options: Options,
     progress: Callable[[int], None] = lambda neurons: None,
@@ -30,28 +27,28 @@ def measure_sites(
 ) -> Result:
     """Compute `measures` of one network, only these.
 
-    `labels` and `sublabels` (N,) go with the rows of every site and are ordered by class, then subclass.
     `progress` is called with the number of neurons of each site that is done. `threads` sites are computed at once,
     each in about 130 MB; BLAS should be held to one thread beside several.
 
     Raises FormatError when a site holds NaN or infinity, has no neurons, or has not N rows; UsageError when a measure
     fails.
     """
-    classes = class_groups(labels, sublabels)
-    sites = list(sites)
+    sites, labels = given.sites, given.labels
+    classes = class_groups(labels, given.sublabels)
     if sum(len(labels) * site.shape[1] for site in sites) < WORTH_THREADS:
         threads = 1
     at_once = max(1, min(threads, len(sites)))
-    possible = [one for one in measures if one.groups != "subclasses" or sublabels is not None]
+    possible = [one for one in measures if one.groups != "subclasses" or given.sublabels is not None]
+    at_sites = [one for one in possible if not one.whole or (options.per_site and one.over == "head")]
 
     def work(site: Site) -> SiteScores:
         if site.shape[0] != len(labels) or site.shape[1] < 1:
             raise FormatError(
                 f"site {site.name} has shape {site.shape}, expected ({len(labels)}, n) with n at least 1."
             )
-        return site_scores(SiteView(site, classes, options.convention, threads // at_once), possible)
+        return site_scores(SiteView(site, classes, options.convention, threads // at_once), at_sites)
 
-    tally = Tally(possible, classes, options)
+    tally = Tally(possible, classes, options.settled(sum(site.shape[1] for site in sites)))
     pool = ThreadPoolExecutor(at_once)
     try:
         for scores in pool.map(work, sites):
@@ -59,6 +56,10 @@ def measure_sites(
             progress(scores.neurons)
     finally:
         pool.shutdown(cancel_futures=True)
+    network = Network(labels, classes, [site.shape[1] for site in sites], given.beside, threads)
+    for one in possible:
+        if one.whole:
+            tally.add_whole(one.name, whole_scores(one, network))
     return _with_absent(tally.result(), measures, possible)
 
 
@@ -80,4 +81,5 @@ def _with_absent(result: Result, measures: Sequence[Measure], possible: Sequence
 
 
 def _site_with(site: SiteValues, measures: Sequence[Measure]) -> SiteValues:
-    return SiteValues(site.name, site.neurons, site.dead, {one.name: site.measures.get(one.name) for one in measures})
+    values = {one.name: site.measures.get(one.name) for one in measures if one.over != "network"}
+    return SiteValues(site.name, site.neurons, site.dead, values)

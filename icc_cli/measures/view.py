@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from icc_cli.measures import moments
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
 from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_blocks
+
+if TYPE_CHECKING:
+    from icc_cli.measures.features import Features
 
 
 class SiteView:
@@ -88,3 +92,10 @@ class SiteView:
     def moments(self) -> Moments:
         """The moments of the whole data set."""
         return moments.merged(self.class_moments)
+
+    @cached_property
+    def features(self) -> "Features":
+        """The activations max(x, 0), and what is known of their classes."""
+        from icc_cli.measures.features import features_of
+
+        return features_of(self)

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 from icc_cli.measures.chosen import choose
 from icc_cli.measures.network import measure_sites
 from icc_cli.measures.options import Options
+from icc_cli.measures.whole import Given
 
 PAPER = [one.measure for one in choose(["paper"])]
 
 
 def measure(sites, labels, sublabels, options=None, threads=1):
-    found = measure_sites(sites, labels, sublabels, PAPER, options or Options(), threads=threads)
+    found = measure_sites(Given(sites, labels, sublabels), PAPER, options or Options(), threads=threads)
     rows = found.per_site and [
         {"name": site.name, "neurons": site.neurons, "dead": site.dead, **site.measures} for site in found.per_site
     ]

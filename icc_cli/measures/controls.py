@@ -1,0 +1,46 @@
+"""Controls: what any measure has to beat. They are counted at extraction, and are metrics of the cache too."""
+
+import hashlib
+from functools import partial
+from statistics import NormalDist
+
+from icc_cli.measures.absent import Absent
+from icc_cli.measures.declare import Measure
+from icc_cli.measures.whole import Network
+
+
+def sites(network: Network) -> float:
+    """The number of sites."""
+    return float(len(network.widths))
+
+
+def neurons(network: Network) -> float:
+    """The number of neurons of all sites."""
+    return float(sum(network.widths))
+
+
+def random(network: Network) -> float:
+    """A standard normal number, the same for the same weights."""
+    if not network.beside.identity:
+        raise Absent("the weights have no name to draw it from")
+    digest = int.from_bytes(hashlib.sha256(network.beside.identity.encode()).digest()[:6])
+    return NormalDist().inv_cdf((digest + 0.5) / 2**48)
+
+
+def _metric(network: Network, name: str) -> float:
+    return network.metric(name)
+
+
+def _counted(name: str, symbol: str) -> Measure:
+    return Measure(name, partial(_metric, name=name), over="network", with_accuracy=0, symbol=symbol)
+
+
+PARAMETERS = _counted("parameters", "$P$")
+SITES = Measure("sites", sites, over="network", with_accuracy=0, symbol="$L$")
+NEURONS = Measure("neurons", neurons, over="network", with_accuracy=0, symbol="$n$")
+WEIGHT_NORM = _counted("weight_norm", r"$\|w\|$")
+PATH_NORM = _counted("path_norm", r"$\|w\|_\mathrm{path}$")
+TRAIN_LOSS = Measure(
+    "train_loss", partial(_metric, name="train_loss"), over="network", with_accuracy=-1, symbol=r"$\mathcal{L}$"
+)
+RANDOM = Measure("random", random, over="network", with_accuracy=0, symbol=r"$\mathcal{N}$")

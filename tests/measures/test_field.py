@@ -1,0 +1,148 @@
+"""The measures beside c1 to c4 against the slow oracle, on the awkward cases, over the head and over every site."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import davies_bouldin_score
+
+from icc_cli.measures.chosen import choose
+from icc_cli.measures.network import measure_sites
+from icc_cli.measures.options import Options
+from icc_cli.measures.site import ArraySite
+from icc_cli.measures.whole import Beside, Given, Head
+from tests.measures import field_oracle as slow
+from tests.measures.cases import CASES
+
+ALL = [one.measure for one in choose(["geometry", "dimension", "neurons", "subclass", "outputs"])]
+OVER_HEAD = [one.name for one in ALL if one.over == "head" and one.reduce is None]
+
+
+def with_head(sites, labels, sublabels, rng):
+    """The network whose head takes the last site's activations, with outputs for every class number that is small."""
+    labels = np.unique(labels, return_inverse=True)[1]
+    F = np.maximum(sites[-1], 0)
+    W = rng.normal(size=(labels.max() + 2, F.shape[1]))
+    Z = (F / max(1.0, np.abs(F).max()) @ W.T).astype(np.float32)
+    head = Head(ArraySite("head", F), W)
+    beside = Beside(head, ArraySite("logits", Z), Z.argmax(axis=1), {}, "weights")
+    return Given([ArraySite(f"site{i}", X) for i, X in enumerate(sites)], labels, sublabels, beside)
+
+
+def over_features(F, labels, sublabels):
+    F = np.asarray(F).astype(np.float64)
+    found = {name: getattr(slow, name)(F, labels) for name in OVER_HEAD if hasattr(slow, name) and name in GEOMETRY}
+    found |= {name: getattr(slow, name)(F) for name in DIMENSION}
+    found |= {name: getattr(slow, name)(F, labels, sublabels) for name in SUBCLASS}
+    return found
+
+
+GEOMETRY = ("nc1", "nc1_quotient", "cdnv", "nc2_norms", "nc2_angles", "class_separation", "davies_bouldin")
+DIMENSION = ("participation_ratio", "effective_rank", "intrinsic_dimension")
+SUBCLASS = ("subclass_ncm", "subclass_hscore")
+
+
+def expected(given, k):
+    sites = [np.asarray(site.values) for site in given.sites]
+    labels, sublabels = given.labels, given.sublabels
+    F = np.asarray(given.beside.head.inputs.values).astype(np.float64)
+    Z = np.asarray(given.beside.logits.values).astype(np.float64)
+    active = [np.maximum(X, 0).astype(np.float64) for X in sites]
+    found = over_features(F, labels, sublabels)
+    found |= {
+        "nc3": slow.nc3(F, labels, given.beside.head.weight),
+        "nc4": slow.nc4(F, labels, given.beside.predictions),
+        "class_selectivity": slow.class_selectivity(active, labels),
+        "bimodality": slow.bimodality(sites, labels, k),
+        "margin": slow.margin(Z, labels),
+        "confidence": slow.confidence(Z),
+        "ece": slow.ece(Z, labels),
+    }
+    ratios = [slow.trace_ratio(A, labels) for A in active]
+    found["separation_slope"], found["separation_fit"] = slow.line([np.log(r) if r else None for r in ratios])
+    return found, [over_features(A, labels, sublabels) for A in active]
+
+
+def same(got, wanted, where, rel=1e-9):
+    for name, value in wanted.items():
+        if value is None:
+            assert got[name] is None, (where, name, got[name])
+        else:
+            assert got[name] == pytest.approx(value, rel=rel, abs=1e-12), (where, name)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_oracle(name):
+    rng = np.random.default_rng(3)
+    sites, labels, sublabels = CASES[name](rng)
+    given = with_head([site[:, :12] for site in sites] if name == "many_rows" else sites, labels, sublabels, rng)
+    result = measure_sites(given, ALL, Options(k=4, per_site=True))
+    whole, sites = expected(given, 4)
+    same(result.measures, whole, name)
+    for row, wanted in zip(result.per_site, sites, strict=True):
+        same(row.measures, wanted, f"{name} {row.name}")
+    for name, value in result.measures.items():
+        assert value is not None or any(name in note.split(":")[0] for note in result.notes), (name, result.notes)
+
+
+def test_davies_bouldin_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    sites, labels, sublabels = CASES["plain"](rng)
+    given = with_head(sites, labels, sublabels, rng)
+    (measure,) = choose(["davies_bouldin"])
+    found = measure_sites(given, [measure.measure], Options(per_site=True))
+    assert found["davies_bouldin"] == pytest.approx(davies_bouldin_score(np.maximum(sites[-1], 0), labels), rel=1e-6)
+    for row, site in zip(found.per_site, sites, strict=True):
+        value = davies_bouldin_score(np.maximum(site, 0).astype(float), labels)
+        assert row.measures["davies_bouldin"] == pytest.approx(value, rel=1e-9)
+
+
+def test_blocks_do_not_matter(monkeypatch):
+    rng = np.random.default_rng(1)
+    for name in ("plain", "wide", "zero_rows", "unequal_classes"):
+        given = with_head(*CASES[name](rng), rng)
+        once = measure_sites(given, ALL, Options(k=4, per_site=True))
+        for size in ("BLOCK_BYTES", "RESIDENT_BYTES", "HELD_BYTES"):
+            monkeypatch.setattr(f"icc_cli.measures.site.{size}", 500)
+        monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.BLOCK_BYTES", 500)
+        again = measure_sites(given, ALL, Options(k=4, per_site=True))
+        monkeypatch.undo()
+        same(again.measures, once.measures, name)
+        for one, other in zip(again.per_site, once.per_site, strict=True):
+            same(one.measures, other.measures, name)
+
+
+def test_of_many_samples_some_are_drawn(monkeypatch):
+    """A plane in ten dimensions has dimension 2, of all samples and of a part; the draw is the same twice."""
+    rng = np.random.default_rng(2)
+    F = rng.normal(size=(1500, 2)) @ rng.normal(size=(2, 10))
+    given = Given([ArraySite("s", F)], np.zeros(1500, int), None, Beside(Head(ArraySite("head", F), np.eye(10))))
+    (measure,) = (one.measure for one in choose(["intrinsic_dimension"]))
+    whole = measure_sites(given, [measure], Options())["intrinsic_dimension"]
+    monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.MOST_ROWS", 1000)
+    monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.DRAWN_ROWS", 800)
+    part = [measure_sites(given, [measure], Options())["intrinsic_dimension"] for _ in range(2)]
+    assert whole == pytest.approx(2, abs=0.15)
+    assert part[0] == part[1] == pytest.approx(2, abs=0.2)
+    assert part[0] != whole
+
+
+def test_a_network_without_a_head_says_so():
+    rng = np.random.default_rng(0)
+    sites, labels, sublabels = CASES["plain"](rng)
+    given = Given([ArraySite("s", site) for site in sites], labels, sublabels)
+    found = measure_sites(given, ALL, Options(per_site=True))
+    for one in ALL:
+        if one.whole:
+            assert found[one.name] is None
+            assert any(one.name in note.split(":")[0].split(", ") for note in found.notes), one.name
+        else:
+            assert found[one.name] is not None
+    assert found.per_site[0].measures["nc1"] == pytest.approx(
+        slow.nc1(np.maximum(sites[0], 0).astype(float), labels), rel=1e-9
+    )
+    assert "nc3" not in found.per_site[0].measures
+
+
+@pytest.mark.parametrize("neurons, k", [(1, 1), (31, 1), (96, 2), (95, 1), (160, 3), (960, 15), (1440, 23), (1920, 30)])
+def test_k_from_the_data(neurons, k):
+    """floor(n/64 + 1/2), one at least."""
+    assert Options(k="auto").settled(neurons).neurons == k

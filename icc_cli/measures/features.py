@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from icc_cli.measures import moments
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.moments import Moments
-from icc_cli.measures.silhouette import unit_rows
 from icc_cli.measures.site import Array, Site
 from icc_cli.measures.spectrum import Grams, grams
 from icc_cli.measures.view import SiteView
@@ -129,6 +128,13 @@ class Features(SiteView):
     def grams(self) -> Grams:
         """The Gram matrices of F, and of F less its mean."""
         return grams(self)
+
+
+def unit_rows(rows: Array) -> Array:
+    """Rows scaled in place to unit length; a zero row stays zero."""
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    rows /= np.where(norms > 0, norms, 1)[:, None]
+    return rows
 
 
 def features_of(view: SiteView) -> Features:

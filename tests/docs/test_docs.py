@@ -11,7 +11,7 @@ import pytest
 
 from icc_cli import records
 from icc_cli.extraction.functions import NAMES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, icc
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -81,3 +81,21 @@ def test_figures_page(tmp_path):
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_the_readmes_ranking_is_what_icc_prints(monkeypatch):
+    """The first blocks of the table, of the study's committed records, at 100 columns."""
+    monkeypatch.setenv("COLUMNS", "100")
+    records = ROOT / "studies" / "cifar100-superclasses" / "records"
+    done = icc(
+        "rank",
+        records / "measures.jsonl",
+        records / "sharpness.jsonl",
+        "--min-train-accuracy",
+        0.99,
+        "--format",
+        "table",
+    )
+    shown = "\n\n".join(done.stdout.split("\n\n")[:3])
+    indented = "\n".join(f"    {line}".rstrip() for line in shown.splitlines())
+    assert indented in (ROOT / "README.md").read_text("utf-8")

@@ -5,20 +5,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from icc_cli.ranking.table import ModelTable
+from icc_cli import catalog
+from icc_cli.ranking.table import TRAIN, ModelTable
 from icc_cli.ranking.values import Floats
 
 RANDOM = "random"
-CONTROLS = {
-    RANDOM: 1,
-    "parameters": 1,
-    "sites": 1,
-    "neurons": 1,
-    "weight_norm": -1,
-    "train_loss": -1,
-    "train_accuracy": 1,
-}
-"""Each control, and its direction with accuracy."""
+CONTROLS = (*catalog.GROUPS["controls"], TRAIN)
+"""What the catalog declares as a control, and the training accuracy, which is none of its measures."""
 
 
 def with_random(table: ModelTable) -> ModelTable:

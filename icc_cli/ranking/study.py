@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from icc_cli.catalog import About
 from icc_cli.errors import UsageError
 from icc_cli.ranking import directions
-from icc_cli.ranking.controls import CONTROLS, RANDOM, controls_of, with_random
-from icc_cli.ranking.directions import Expected, expected, sense
+from icc_cli.ranking.controls import controls_of, with_random
+from icc_cli.ranking.directions import Expected, expected
 from icc_cli.ranking.groups import Axis, axes_of
 from icc_cli.ranking.names import listed
 from icc_cli.ranking.prepare import averaged_models, only_hparams, prepare
 from icc_cli.ranking.replicates import Seeds
 from icc_cli.ranking.sources.selection import Selection, chosen_measures
-from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.table import TRAIN, ModelTable
 from icc_cli.ranking.values import Floats
 
 
@@ -116,16 +117,17 @@ def study_of(table: ModelTable, selection: Selection, settings: Settings | None 
         runs,
         selection.target,
         measures,
-        {one: _control(one, selection.target, settings) for one in controls},
+        {one: _control(one, selection, settings) for one in controls},
         axes_of(averages),
         tuple(told),
         tuple(merged),
     )
 
 
-def _control(name: str, target: str, settings: Settings) -> Expected:
-    turned = -1 if sense(target) < 0 and name != RANDOM else 1
-    return Expected(settings.directions.get(name, CONTROLS[name] * turned))
+def _control(name: str, selection: Selection, settings: Settings) -> Expected:
+    """As of a measure, and of the training accuracy, which nobody declares, that it goes with accuracy."""
+    told = {TRAIN: About(TRAIN, with_accuracy=1)}
+    return expected(name, selection.target, settings.directions, told)
 
 
 def _common(table: ModelTable, names: Sequence[str], told: list[str]) -> ModelTable:

@@ -99,17 +99,21 @@ def test_controls(tmp_path):
         row["acc"] = random.random()
         row["good"] = row["acc"] + 0.01 * random.normal()
     found = rank(rows, "acc", ["good", "noise"], ["a", "b", "c", "d"])
-    assert [row["measure"] for row in found] == ["good", "noise", "random", "parameters"]
+    assert [row["measure"] for row in found] == ["good", "noise", "parameters", "random"]
     assert found.rows == rank(rows, "acc", ["good", "noise"], ["a", "b", "c", "d"]).rows
     (said,) = [note for note in found.notes if note.startswith("no control")]
-    assert said == "no control (random, parameters) is surely below: noise."
+    assert said == "no control (parameters, random) is surely below: noise."
     assert len(rank(rows, "acc", ["good"], ["a", "b", "c", "d"], controls=False)) == 1
     given = rank(rows, "acc", ["good"], ["a", "b", "c", "d"], given="random")
     assert given["good"]["given"] == "random" and given["good"]["Psi"] > 0.9
     lead = rank(rows, "acc", ["good"], ["a", "b", "c", "d"], versus="parameters")
     assert lead["good"]["versus"] == "parameters" and lead["good"]["p"] < 0.01
     turned = rank([{**row, "loss": -row["acc"]} for row in rows], "loss", ["good"], ["a", "b"])
-    assert turned["random"]["direction"] == 1 and turned["parameters"]["direction"] == -1
+    assert turned["random"]["direction"] == 1 and turned["random"]["sign"] == "not fixed beforehand"
+    fitted = [{**row, "train_accuracy": row["acc"], "train_loss": -row["acc"]} for row in rows]
+    gap = rank(fitted, "acc", ["good"], ["a", "b"])
+    assert gap["train_accuracy"]["direction"] == 1 and gap["train_loss"]["direction"] == -1
+    assert gap["train_accuracy"]["Psi"] == gap["train_loss"]["Psi"] == 1
 
 
 def test_a_measure_that_its_records_declare(tmp_path):

@@ -53,7 +53,8 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
         model.swept.update(name for name, curve in (record.all_k or {}).items() if sweep and curve)
     rows = list(models.values())
     columns = _columns(rows, sweep)
-    metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+    measured = {name for name, _ in columns}
+    metrics = [name for name in dict.fromkeys(name for row in rows for name in row.metrics) if name not in measured]
     values = np.full((len(rows), len(columns) + len(metrics)), np.nan)
     for i, row in enumerate(rows):
         for cell, value in row.cells.items():

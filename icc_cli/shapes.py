@@ -105,9 +105,19 @@ def items(shape: Shape) -> Shape:
         if not isinstance(value, list | tuple):
             raise Mismatch(where, value, "a list")
         for place, item in enumerate(value):
-            shape(item, f"{where}[{place}]")
+            try:
+                shape(item, where)
+            except Mismatch:
+                shape(item, f"{where}[{place}]")
+                raise
 
     return check
+
+
+def numbers(value: object, where: str) -> None:
+    """A list of numbers, of which there may be many."""
+    if not isinstance(value, list | tuple) or not all(type(item) is float for item in value):
+        items(number)(value, where)
 
 
 def mapping(shape: Shape) -> Shape:

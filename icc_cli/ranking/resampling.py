@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icc_cli.errors import UsageError
+from icc_cli.ranking.student import quantile
 from icc_cli.ranking.values import Floats
 
 FEWEST = 100
@@ -45,11 +46,9 @@ def multiplicities(models: int, bootstrap: Bootstrap) -> Floats:
 
 def interval(score: float | None, resampled: Floats, models: int, confidence: float) -> list[float] | None:
     """[low, high] about a score in [0, 1] from its (B,) resamples, NaN where one is not defined; None without any."""
-    from scipy.special import stdtrit
-
     known = resampled[~np.isnan(resampled)]
     if score is None or len(known) < 2 or models < 2:
         return None
     error = np.std(known, ddof=1) * np.sqrt(models / (models - 1))
-    reach = stdtrit(models - 1, (1 + confidence) / 2) * error
+    reach = float(quantile(np.float64(models - 1), (1 + confidence) / 2)) * error
     return [float(max(0.0, score - reach)), float(min(1.0, score + reach))]

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import numpy as np
 
 from icc_cli.ranking.groups import Axis
+from icc_cli.ranking.student import cdf, quantile
 from icc_cli.ranking.values import Floats, Indices
 
 Question = Literal["across studies", "within the grid"]
@@ -78,10 +79,8 @@ class Spread:
 
     def axis_intervals(self, confidence: float) -> Floats:
         """(A, 2, K) bounds of psi within the grid, NaN where an axis has no value."""
-        from scipy.special import stdtrit
-
         with np.errstate(invalid="ignore", divide="ignore"):
-            reach = stdtrit(np.maximum(self.clusters - 1, 1), (1 + confidence) / 2) * self.error
+            reach = quantile(np.maximum(self.clusters - 1, 1), (1 + confidence) / 2) * self.error
             # Score bounds too: there the error changes as that of a share does, which is 0 at the ends, so that they
             # reach further inwards; the wider of the two on either side covers enough where groups are few.
             excess = reach**2 / (self.reach**2 - self.psi**2)
@@ -113,13 +112,11 @@ class Spread:
 
     def answer(self, question: Question, confidence: float) -> tuple[Floats, Floats]:
         """(2, K) bounds of the total, and (K,) the two-sided p of a total of 0, to the question that is asked."""
-        from scipy.special import stdtr, stdtrit
-
         error, freedom = self.within() if question == WITHIN else self.across()
         with np.errstate(invalid="ignore", divide="ignore"):
-            half = stdtrit(freedom, (1 + confidence) / 2) * error
+            half = quantile(freedom, (1 + confidence) / 2) * error
             bounds = np.clip(np.stack([self.total - half, self.total + half]), -self.reach, self.reach)
-            p = 2 * stdtr(freedom, -np.abs(self.total) / error)
+            p = 2 * cdf(freedom, -np.abs(self.total) / error)
         return bounds, p
 
 

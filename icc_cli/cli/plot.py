@@ -118,7 +118,7 @@ def k(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """The granulated Kendall coefficient of c1 and c3 against k (Figure 4). Needs `icc measure --all-k`.
+    """The granulated Kendall coefficient against k, of the measures over neurons (Figure 4). Needs `icc measure --all-k`.
 
     c1's k is multiplied by the number of subclasses of a class, as in the paper.
     """

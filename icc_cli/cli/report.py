@@ -107,7 +107,7 @@ def _studies(
 
 
 def _curves(found: "Sequence[Located]", asked: Asked) -> "list[tuple[ModelSet, Study]]":
-    """The same with c1 and c3 at every k; none where the records do not hold them."""
+    """The same with the measures over neurons at every k; none where the records do not hold them."""
     try:
         return _studies(found, asked, Reporter(quiet=True))[0]
     except UsageError:
@@ -150,7 +150,7 @@ def _figures(
 ) -> tuple[list[str], list[str]]:
     """The figures that the records allow, and why the others are not there.
 
-    `swept` is the set with c1 and c3 at every k, `every` the models of every epoch.
+    `swept` is the set with the measures over neurons at every k, `every` the models of every epoch.
     """
     from icc_cli.plots import page
     from icc_cli.plots.figure import Given

@@ -10,7 +10,7 @@ from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.ranking.study import Study
 
 Needs = Literal["study", "curves", "models", "runs"]
-"""`study`: models with a target; `curves`: the same with c1 and c3 at every k; `models`: their records, each of its
+"""`study`: models with a target; `curves`: the same with a column for every k; `models`: their records, each of its
 last epoch; `runs`: records of every epoch."""
 
 

@@ -1,11 +1,13 @@
-"""Figure 4: the granulated Kendall coefficient of c1 and c3 against k."""
+"""Figure 4: the granulated Kendall coefficient against k, of c1 and c3 and whatever else was measured for every k."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.plots.figure import Figure, Given
+from icc_cli.plots.psi import symbol_of
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Mark, Row, label, panels
 from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.replicates import configurations
@@ -14,7 +16,8 @@ from icc_cli.ranking.sources.sets import RecordSet
 from icc_cli.ranking.uncertainty import ACROSS
 
 POINTS = 120
-MEASURES = ("c1@k=*", "c3@k=*")
+MEASURES = ("*@k=*",)
+STYLES = ("-", "--", "-.", ":")
 
 
 def rows(given: Given) -> list[Row]:
@@ -23,7 +26,7 @@ def rows(given: Given) -> list[Row]:
 
     `neurons_per_class` is k times the number of groups a class is made of: the subclasses of a class for c1 (their mean
     number where they differ, 1 where the records do not say), 1 for c3. k ends at the largest network's number of
-    neurons; a smaller network takes all it has. UsageError when no record holds c1 or c3 at every k, and when no
+    neurons; a smaller network takes all it has. UsageError when no record holds a measure at every k, and when no
     hyperparameter varies alone, so that Psi is not defined at any.
     """
     models, study = given.models, given.ranked
@@ -31,16 +34,15 @@ def rows(given: Given) -> list[Row]:
     columns = list(study.measures)
     same = configurations(study.table)
     found: list[Row] = []
-    for name in ("c1", "c3"):
-        if not any((record.all_k or {}).get(name) for record in models.records):
-            continue
+    for name in dict.fromkeys(name for one in models.records for name, curve in (one.all_k or {}).items() if curve):
         ks = {int(column.split("=")[1]): i for i, column in enumerate(columns) if column.startswith(f"{name}@k=")}
         kept = sorted({sorted(ks)[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
         part = values[:, [ks[k] for k in kept]]
         result = granulated(part, study.goal, study.axes, configurations=same, sure=True)
         assert result.spread is not None
         intervals, _ = result.spread.answer(ACROSS, given.confidence)
-        subclasses = subclasses_per_class(models) if name == "c1" else None
+        over_subclasses = getattr(catalog.find(name), "groups", "") == "subclasses"
+        subclasses = subclasses_per_class(models) if over_subclasses else None
         factor = subclasses or 1.0
         for i, k in enumerate(kept):
             interval = bounds(intervals[:, i])
@@ -48,6 +50,7 @@ def rows(given: Given) -> list[Row]:
                 {
                     "set": models.name,
                     "measure": name,
+                    "symbol": symbol_of(study, name),
                     "k": k,
                     "neurons_per_class": k * factor,
                     "subclasses": subclasses,
@@ -60,7 +63,7 @@ def rows(given: Given) -> list[Row]:
             )
     if not found:
         raise UsageError(
-            f"the records of {models.name or 'these models'} do not hold c1 and c3 for every k.",
+            f"the records of {models.name or 'these models'} do not hold a measure for every k.",
             "Run `icc measure --all-k` on their caches.",
         )
     if all(row["Psi"] is None for row in found):
@@ -83,17 +86,19 @@ def subclasses_per_class(models: RecordSet) -> float | None:
 def draw(found: Sequence[Row]) -> Drawing:
     """A panel for each set, with a line and a band for each measure."""
     sets = list(dict.fromkeys(row["set"] for row in found))
+    names = list(dict.fromkeys(row["measure"] for row in found))
     with panels(1, len(sets), 2.3, sharey=True) as (figure, grid):
         drawing = Drawing(figure)
         for axes, one in zip(grid[0], sets, strict=True):
-            for name, colour, style in (("c1", COLOURS[0], "-"), ("c3", COLOURS[1], "--")):
+            for place, name in enumerate(names):
+                colour, style = COLOURS[place % len(COLOURS)], STYLES[place % len(STYLES)]
                 line = [row for row in found if (row["set"], row["measure"]) == (one, name) and row["Psi"] is not None]
                 if not line:
                     continue
                 x, y = [row["neurons_per_class"] for row in line], [row["Psi"] for row in line]
                 factor = line[0]["neurons_per_class"] / line[0]["k"]
                 times = f", $k$ times {factor:.3g}" if factor != 1 else ""
-                axes.plot(x, y, color=colour, ls=style, label=label(name) + times)
+                axes.plot(x, y, color=colour, ls=style, label=label(name, line[0]["symbol"]) + times)
                 banded = [row for row in line if row["low"] is not None]
                 axes.fill_between(
                     [row["neurons_per_class"] for row in banded],
@@ -119,4 +124,6 @@ def _text(row: Row) -> str:
     return f"{row['measure']} with k = {row['k']}: Psi {row['Psi']:.3f}{interval}"
 
 
-K = Figure("k", "curves", rows, draw, "Ψ of c1 and c3 against k, with 95 % intervals across studies.")
+K = Figure(
+    "k", "curves", rows, draw, "Ψ against k, the neurons averaged, with 95 % intervals across studies."
+)

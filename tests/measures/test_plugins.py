@@ -58,7 +58,7 @@ def test_it_is_ranked_with_its_direction(measured, target, sign):
 def test_it_is_printed_and_drawn_without_its_file(measured):
     latex = icc("rank", "results", "--format", "latex", cwd=measured)
     assert "$f$" in latex.stdout and "$c_1$" in latex.stdout
-    for figure in ("scatter", "sites"):
+    for figure in ("scatter", "sites", "k"):
         done = icc("plot", figure, "results", "-o", f"{figure}.svg", "--data", f"{figure}.csv", cwd=measured)
         assert done.returncode == 0, done.stderr
         assert "firing" in (measured / f"{figure}.csv").read_text()

@@ -35,7 +35,7 @@ def join(items: Iterable[tuple[str, Record]], sweep: bool = False) -> tuple[Mode
     """One row for each checkpoint, from (where, record) pairs, and what a person should be told.
 
     A measure that some record took with another k, layer k or convention becomes a column of its own for each:
-    `c3@k=1`, `c3@k=30`; it keeps its plain name where all agree. With `sweep`, c1 and c3 at every k are columns
+    `c3@k=1`, `c3@k=30`; it keeps its plain name where all agree. With `sweep`, measures at every k are columns
     too, where the records hold them. FormatError when two records of one checkpoint disagree on a
     hyperparameter, or on a measure with the same settings; metrics that disagree are told, and those of the
     measure record stand.

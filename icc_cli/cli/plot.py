@@ -118,7 +118,7 @@ def k(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """The granulated Kendall coefficient against k, of the measures over neurons (Figure 4). Needs `icc measure --all-k`.
+    """Psi against k, for the measures over neurons (Figure 4). Needs `icc measure --all-k`.
 
     c1's k is multiplied by the number of subclasses of a class, as in the paper.
     """

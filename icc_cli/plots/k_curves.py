@@ -124,6 +124,4 @@ def _text(row: Row) -> str:
     return f"{row['measure']} with k = {row['k']}: Psi {row['Psi']:.3f}{interval}"
 
 
-K = Figure(
-    "k", "curves", rows, draw, "Ψ against k, the neurons averaged, with 95 % intervals across studies."
-)
+K = Figure("k", "curves", rows, draw, "Ψ against k, the neurons averaged, with 95 % intervals across studies.")

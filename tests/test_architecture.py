@@ -52,3 +52,37 @@ def test_a_measure_is_one_file_and_one_line(copy, caches):
         rows = run("-m", "icc_cli", "rank", "results", "--target", target, "--format", "json").splitlines()
         assert {row["measure"]: row["direction"] for row in map(json.loads, rows)}["firing"] == direction
     assert "$f$" in run("-m", "icc_cli", "rank", "results", "--format", "latex")
+
+
+ROWS = "lr,m,acc\n1,5,0.1\n2,7,0.3\n3,6,0.2\n"
+
+
+def test_a_score_is_one_file_and_one_line(copy):
+    folder, run = copy
+    (diff,) = (one for one in DIFFS if "scores/__init__.py" in one)
+    apply(diff, folder)
+    (folder / "table.csv").write_text(ROWS)
+    options = ("--hparams", "lr", "--target", "acc", "--measures", "m", "--no-controls", "--format", "json")
+    (line,) = run("-m", "icc_cli", "rank", "table.csv", *options, "--score", "spearman").splitlines()
+    assert json.loads(line)["value"] == pytest.approx(1.0)
+
+
+def test_a_figure_is_one_file_and_one_line(copy):
+    folder, run = copy
+    (diff,) = (one for one in DIFFS if "figures.py" in one)
+    apply(diff, folder)
+    (folder / "table.csv").write_text(ROWS)
+    options = ("--hparams", "lr", "--target", "acc", "--measures", "m", "--data", "t.csv", "-o", "t.svg")
+    run("-m", "icc_cli", "plot", "totals", "table.csv", *options)
+    assert (folder / "t.csv").read_text().splitlines()[1:] == [",acc,0.1", ",acc,0.3", ",acc,0.2"]
+    assert "<svg" in (folder / "t.svg").read_text()
+    assert "totals" in run("-m", "icc_cli", "plot", "--help")
+
+
+def test_a_data_reader_is_one_file_and_one_line(copy):
+    folder, run = copy
+    (diff,) = (one for one in DIFFS if "data/source.py" in one)
+    apply(diff, folder)
+    (folder / "samples.txt").write_text("0.5 1.5 0\n2.5 3.5 1\n")
+    code = "from icc_cli.data import DataSource, load; d = load(DataSource('text:samples.txt')); print(d.train.labels)"
+    assert run("-c", code).strip() == "[0 1]"

@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for command in (train.train, extract.extract, measure.measure, sharpness.sharpness, rank.rank, inspect.inspect):
     app.command()(_run.guarded(command))
-for figure in plot.FIGURES:
+for figure in plot.COMMANDS:
     plot.app.command()(_run.guarded(figure))
 app.add_typer(plot.app, name="plot")
 app.command()(_run.guarded(report.report))

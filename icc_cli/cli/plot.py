@@ -1,5 +1,6 @@
 """`icc plot`: the paper's figures, from records and caches that are there already."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,54 +30,36 @@ from icc_cli.cli._figures import (
 from icc_cli.cli._rank_input import Asked, SideTables, directions_of, names_of
 from icc_cli.cli._report import Reporter
 from icc_cli.cli.plot_neurons import neurons
+from icc_cli.plots.figures import FIGURES
 
 
-def psi(
-    inputs: Table,
-    output: Output = None,
-    data: Numbers = None,
-    target: Target = "test_accuracy",
-    measures: Measures = None,
-    hparams: Hparams = None,
-    direction: Direction = None,
-    min_train_accuracy: LeastAccuracy = None,
-    runs: Runs = None,
-    interval: Interval = "across",
-    confidence: Confidence = 0.95,
-    controls: Controls = True,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
-    """Psi of each measure with its interval, a panel for each set of models: the paper's main result."""
-    from icc_cli.plots.psi import PSI
+def _of_study(name: str, about: str) -> Callable[..., None]:
+    """The command of a figure that a ranking's options are all for."""
 
-    asked = _asked(target, measures, hparams, direction, min_train_accuracy, controls, runs)
-    shown = partial(replace, interval=interval, confidence=confidence)
-    ranked(PSI, inputs, asked, Where(output, data), Reporter(quiet), shown)
+    def command(
+        inputs: Table,
+        output: Output = None,
+        data: Numbers = None,
+        target: Target = "test_accuracy",
+        measures: Measures = None,
+        hparams: Hparams = None,
+        direction: Direction = None,
+        min_train_accuracy: LeastAccuracy = None,
+        runs: Runs = None,
+        interval: Interval = "across",
+        confidence: Confidence = 0.95,
+        controls: Controls = True,
+        quiet: options.Quiet = False,
+        debug: options.Debug = False,
+    ) -> None:
+        from icc_cli.plots.figures import figure
 
+        asked = _asked(target, measures, hparams, direction, min_train_accuracy, controls, runs)
+        shown = partial(replace, interval=interval, confidence=confidence)
+        ranked(figure(name), inputs, asked, Where(output, data), Reporter(quiet), shown)
 
-def axes(
-    inputs: Table,
-    output: Output = None,
-    data: Numbers = None,
-    target: Target = "test_accuracy",
-    measures: Measures = None,
-    hparams: Hparams = None,
-    direction: Direction = None,
-    min_train_accuracy: LeastAccuracy = None,
-    runs: Runs = None,
-    interval: Interval = "across",
-    confidence: Confidence = 0.95,
-    controls: Controls = True,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
-) -> None:
-    """Along which hyperparameter each measure orders the models: psi as a map, and their mean Psi."""
-    from icc_cli.plots.axes import AXES
-
-    asked = _asked(target, measures, hparams, direction, min_train_accuracy, controls, runs)
-    shown = partial(replace, interval=interval, confidence=confidence)
-    ranked(AXES, inputs, asked, Where(output, data), Reporter(quiet), shown)
+    command.__name__, command.__doc__ = name, about
+    return command
 
 
 def scatter(
@@ -178,4 +161,5 @@ def _asked(
 
 
 app = typer.Typer(no_args_is_help=True, help="The paper's figures, from records and caches that are there already.")
-FIGURES = (psi, axes, scatter, k, sites, training, neurons)
+_OWN = {command.__name__: command for command in (scatter, k, sites, training)}
+COMMANDS = (*(_OWN.get(name) or _of_study(name, about) for name, (_, about) in FIGURES.items()), neurons)

@@ -154,7 +154,7 @@ def _figures(
     """
     from icc_cli.plots import page
     from icc_cli.plots.figure import Given
-    from icc_cli.plots.figures import FIGURES
+    from icc_cli.plots.figures import FIGURES, figure
 
     given = {
         "study": Given(models, study),
@@ -163,13 +163,13 @@ def _figures(
         "runs": Given(every or models),
     }
     parts, missing = [], []
-    for figure in FIGURES:
+    for one in map(figure, FIGURES):
         try:
-            rows = figure.rows(given[figure.needs])
+            rows = one.rows(given[one.needs])
         except UsageError as error:
-            missing.append(f"No figure “{figure.caption.rstrip('.')}”: {error}")
+            missing.append(f"No figure “{one.caption.rstrip('.')}”: {error}")
         else:
-            parts.append(page.figure(figure.draw(rows), figure.caption))
+            parts.append(page.figure(one.draw(rows), one.caption))
     return parts, missing
 
 

@@ -1,9 +1,10 @@
 """From `--data SPEC` and its companions to a Dataset."""
 
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
-from icc_cli.data import arrays, digits, folder
+from icc_cli.data import digits, folder
 from icc_cli.data.dataset import Dataset, Split
 from icc_cli.data.hierarchy import with_hierarchy
 from icc_cli.data.resize import Resized
@@ -11,7 +12,11 @@ from icc_cli.errors import UsageError
 
 READERS = {"digits": digits.load}
 TORCHVISION = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist")
-PATH_READERS = {"npz": arrays.load_npz, "h5": arrays.load_h5}
+PATH_READERS = {
+    "npz": "icc_cli.data.arrays:load_npz",
+    "h5": "icc_cli.data.arrays:load_h5",
+}
+"""What reads `KIND:PATH`: a function of the specification and the path, which gives a Dataset."""
 PATHS = ("folder:", *(f"{name}:" for name in PATH_READERS))
 
 
@@ -44,7 +49,8 @@ def load(source: DataSource) -> Dataset:
     """
     kind, colon, path = source.spec.partition(":")
     if colon and kind in PATH_READERS:
-        dataset = PATH_READERS[kind](source.spec, Path(path))
+        module, _, name = PATH_READERS[kind].partition(":")
+        dataset: Dataset = getattr(import_module(module), name)(source.spec, Path(path))
     elif colon and kind == "folder":
         dataset = folder.load(source.spec, Path(path), source.image_size)
     elif is_code(source.spec):

@@ -50,5 +50,5 @@ def interval(score: float | None, resampled: Floats, models: int, confidence: fl
     if score is None or len(known) < 2 or models < 2:
         return None
     error = np.std(known, ddof=1) * np.sqrt(models / (models - 1))
-    reach = float(quantile(np.float64(models - 1), (1 + confidence) / 2)) * error
+    reach = quantile(np.array([models - 1.0]), (1 + confidence) / 2)[0] * error
     return [float(max(0.0, score - reach)), float(min(1.0, score + reach))]

@@ -6,7 +6,7 @@ import pytest
 
 from icc_cli.cli import plot as commands
 from icc_cli.plots import axes, psi, scatter
-from icc_cli.plots.figures import FIGURES
+from icc_cli.plots.figures import FIGURES, figure
 from icc_cli.plots.names import LONGEST, short
 from icc_cli.plots.style import GREY, label
 from tests.conftest import icc
@@ -134,5 +134,5 @@ def test_sets_share_the_scale_of_the_target_unless_they_lie_apart(apart, one):
 
 
 def test_every_figure_of_records_is_a_command_of_its_name():
-    names = [command.__name__ for command in commands.FIGURES]
-    assert sorted(figure.name for figure in FIGURES) == sorted(set(names) - {"neurons"})
+    names = [command.__name__ for command in commands.COMMANDS]
+    assert [*FIGURES, "neurons"] == names == [*(figure(name).name for name in FIGURES), "neurons"]

@@ -92,12 +92,13 @@ class DataRequest:
     spec: str | None
     root: Path
     download: bool
-    hierarchy: Path | None
+    hierarchy: str | None
     per_class: int | None
     image_size: int | None
     mean: str | None
     std: str | None
     test_per_class: int | None = None
+    level: str | None = None
 
     def source(self, checkpoint: "Checkpoint") -> "DataSource":
         """The data asked for; what was not asked for is taken from the checkpoint. UsageError when neither says."""
@@ -115,7 +116,9 @@ class DataRequest:
                 f"{checkpoint.path} was trained on the data of {spec!r}, which is code.",
                 f"If you trust it, say so: --data {spec}.",
             )
-        hierarchy = read_hierarchy(self.hierarchy) if self.hierarchy else known.get("hierarchy")
+        if self.level and not self.hierarchy:
+            raise UsageError("--level chooses within a hierarchy.", "Name it with --hierarchy.")
+        hierarchy = read_hierarchy(self.hierarchy, self.level) if self.hierarchy else known.get("hierarchy")
         per_class = self.per_class or known.get("per_class")
         image_size = self.image_size or known.get("image_size")
         test_per_class = self.test_per_class or known.get("test_per_class")

@@ -49,11 +49,21 @@ Download = Annotated[
     bool, typer.Option("--download", help="Fetch a torchvision data set that is missing.", rich_help_panel="Data")
 ]
 Hierarchy = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--hierarchy",
-        metavar="CSV",
-        help="Columns subclass, class: turns the data set's labels into subclasses.",
+        metavar="FILE",
+        help="Makes the data set's labels subclasses: columns, parent-child pairs, paths, an indented tree or JSON; "
+        "names:SEPARATOR for classes that stand in the labels' names.",
+        rich_help_panel="Data",
+    ),
+]
+Level = Annotated[
+    str | None,
+    typer.Option(
+        "--level",
+        metavar="LEVEL",
+        help="Of the hierarchy: a column's name, a depth from the top (1), or from the labels (-1).",
         rich_help_panel="Data",
     ),
 ]

@@ -37,6 +37,7 @@ def extract(
     root: options.Root = Path("data"),
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
+    level: options.Level = None,
     per_class: options.PerClass = None,
     test_per_class: options.TestPerClass = None,
     image_size: options.ImageSize = None,
@@ -76,7 +77,7 @@ def extract(
         outputs=outputs,
         request=Request(
             ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
-            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class),
+            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class, level),
             DataShelf(),
         ),
         how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted),

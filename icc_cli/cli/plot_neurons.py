@@ -96,10 +96,16 @@ def _cache_names(caches: "Sequence[Cache]") -> list[str]:
 
 def _images(cache: "Cache", spec: str, root: Path) -> "Dataset":
     from icc_cli.data import DataSource, load
+    from icc_cli.data.source import is_code
 
     known = cache.metadata.get("data") or {}
     if spec == "auto" and not known.get("spec"):
         raise UsageError(f"{cache.path} does not say which data it is of.", "Name them with --images.")
+    if spec == "auto" and is_code(str(known["spec"])):  # a file must not choose which code is run
+        raise UsageError(
+            f"{cache.path} is of the data of {known['spec']!r}, which is code.",
+            f"If you trust it, say so: --images {known['spec']}.",
+        )
     spec = str(known["spec"]) if spec == "auto" else spec
     source = DataSource(spec, root, False, known.get("hierarchy"), known.get("per_class"), known.get("image_size"))
     dataset = load(source)

@@ -73,6 +73,7 @@ def sharpness(
     root: options.Root = Path("data"),
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
+    level: options.Level = None,
     per_class: options.PerClass = None,
     image_size: options.ImageSize = None,
     mean: options.Mean = None,
@@ -115,7 +116,7 @@ def sharpness(
         _work,
         request=Request(
             ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
-            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std),
+            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, level=level),
             DataShelf(),
         ),
         recorder=recorder,

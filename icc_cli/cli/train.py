@@ -31,6 +31,7 @@ def train(
     root: options.Root = Path("data"),
     download: options.Download = False,
     hierarchy: options.Hierarchy = None,
+    level: options.Level = None,
     per_class: options.PerClass = None,
     image_size: options.ImageSize = None,
     mean: options.Mean = None,
@@ -82,7 +83,7 @@ def train(
     same_data = data is None or data == grid.data.get("spec")
     per_class = per_class or (grid.data.get("per_class") if same_data else None)
     image_size = image_size or (grid.data.get("image_size") if same_data else None)
-    mapping = read_hierarchy(hierarchy) if hierarchy else None
+    mapping = read_hierarchy(hierarchy, level) if hierarchy else None
     dataset = load(DataSource(spec, root, download, mapping, per_class, image_size))
     pixel_mean, pixel_std = _normalisation(dataset, mean, std)
     bfloat16 = precision == "bfloat16" or (precision == "auto" and where.type == "cuda")

@@ -1,12 +1,13 @@
 """From `--data SPEC` and its companions to a Dataset."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
 from icc_cli.data import digits, folder
 from icc_cli.data.dataset import Dataset, Split
-from icc_cli.data.hierarchy import with_hierarchy
+from icc_cli.data.hierarchy import Hierarchy, with_hierarchy
 from icc_cli.data.resize import Resized
 from icc_cli.errors import UsageError
 
@@ -27,8 +28,8 @@ class DataSource:
     spec: str
     root: Path = Path("data")
     download: bool = False
-    hierarchy: dict[str, str] | None = None
-    """Subclass name (or number) to class name, from `--hierarchy`."""
+    hierarchy: Mapping[str, str] | Hierarchy | None = None
+    """What `--hierarchy` names, or subclass name (or number) to class name, as a checkpoint has it."""
     per_class: int | None = None
     """How many training samples of each finest label are kept."""
     image_size: int | None = None

@@ -259,7 +259,7 @@ def test_two_inputs_with_one_output_are_refused(checkpoints, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         shutil.copy(checkpoints / "wrn.pt", tmp_path / folder)
-    result = run("extract", tmp_path / "a" / "wrn.pt", tmp_path / "b" / "wrn.pt", "-o", tmp_path / "out")
+    result = run("extract", tmp_path / "a" / "wrn.pt", tmp_path / "b" / "wrn.pt", "-o", tmp_path / "out.h5")
     assert result.exit_code == 1 and "would both be written to" in result.stderr
     result = run("extract", tmp_path, "-o", tmp_path / "out2")
     assert result.exit_code == 0 and len(list((tmp_path / "out2").rglob("*.h5"))) == 2

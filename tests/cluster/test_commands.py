@@ -46,7 +46,7 @@ def test_two_shards_never_share_an_output(caches, tmp_path):
     (tmp_path / "other").mkdir()
     first = sorted(caches.iterdir())[0]
     (tmp_path / "other" / first.name).write_bytes(first.read_bytes())
-    done = icc("measure", first, tmp_path / "other" / first.name, "-o", tmp_path / "out", "--shard", "1/2")
+    done = icc("measure", first, tmp_path / "other" / first.name, "-o", tmp_path / "out.json", "--shard", "1/2")
     assert done.returncode == 2 and "would both be written" in done.stderr
 
 

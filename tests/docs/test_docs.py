@@ -1,5 +1,6 @@
 """The commands of the documentation, run as they stand."""
 
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,13 @@ def run_page(name, folder):
     return said
 
 
+ZOO = {
+    "vit": [("tokens", 96)] * 2, "bert": [("tokens", 48)] * 2, "StateSpace": [("map", 24), ("tokens", 24)],
+    "cnn1d": [("map", 16), ("map", 32)], "mlp": [("dense", 48), ("dense", 24)], "Lstm": [("dense", 24)],
+}  # fmt: skip
+
+
+@pytest.mark.timeout(900)
 def test_checkpoints_page(tmp_path):
     said = run_page("checkpoints.md", tmp_path)
     with h5py.File(tmp_path / "resnet20.h5") as cache, h5py.File(tmp_path / "some.h5") as some:
@@ -52,6 +60,14 @@ def test_checkpoints_page(tmp_path):
     assert all(np.isfinite(record["measures"][name]) for name in ("c1", "c2", "c3", "c4"))
     assert "accuracy" not in said[2][1], "extract finds the accuracy that the loop recorded"
     assert "another normalisation" in said[3][1] or "near chance" in said[3][1]
+    assert "batch_norm in blocks.0.bn2" in said[5][0], "inspect says where the neurons are and why"
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {f"{name}.measure.json" for name in ZOO}
+    for name, neurons in ZOO.items():
+        with h5py.File(tmp_path / "acts" / f"{name}.h5") as cache:
+            sites = [(group.attrs["kind"], group["preactivations"].shape[1]) for group in cache["sites"].values()]
+            assert sites == neurons
+            assert json.loads(cache.attrs["metadata"])["measured"]["train_accuracy"] > 0.5, "it has learned"
+    assert "c1" in said[7][0]
 
 
 def test_data_page(tmp_path):

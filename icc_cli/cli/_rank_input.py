@@ -100,6 +100,10 @@ def _with_side_tables(models: "ModelSet", asked: Asked, report: Reporter) -> "Mo
     from icc_cli.ranking.sources.runs import read_side_table, with_measures, with_runs
 
     table, side = models.table, asked.side
+    if side.metrics and side.runs is None:
+        raise UsageError("--metrics names columns of --runs, which is not given.")
+    if side.key and side.runs is None and side.join is None:
+        raise UsageError("--key names a column of --runs or --join, and neither is given.")
     told: list[str] = []
     if side.runs is not None:
         table, told = with_runs(table, read_side_table(side.runs, side.key), asked.selection, side.metrics)

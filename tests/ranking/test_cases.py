@@ -206,6 +206,9 @@ def test_exports_bring_settings_alone(name):
     assert "--target" in refused(RECORDS, "--runs", CASES / "optuna_trials.csv", "--measures", "c1")
     said = refused(RECORDS, "--runs", CASES / name, "--measures", "c1", "--key", "nme")
     assert "no column 'nme'" in said
+    assert "--metrics: " in refused(RECORDS, "--runs", CASES / name, "--measures", "c1", *target, "--metrics", "nope")
+    assert "--runs" in refused(CASES / "base.csv", *BASE, "--metrics", "m")
+    assert "--join" in refused(CASES / "base.csv", *BASE, "--key", "m")
     row, _ = one(RECORDS, "--runs", CASES / name, "--measures", "c1", *target, "--hparams", "lr,bs")
     assert list(row["axes"]) == ["lr", "bs"]
 

@@ -110,7 +110,7 @@ def _parquet(path: Path) -> list[Cells]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise UsageError("Parquet needs pyarrow, which is not installed.", "Run `pip install pyarrow`.") from error
+        raise UsageError("Parquet needs pyarrow, which is not installed.", "Run `pip install 'icc-cli[tables]'`.") from error
     try:
         rows: list[Cells] = parquet.read_table(path).to_pylist()
     except FileNotFoundError as error:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from icc_cli.errors import FormatError
+from icc_cli.errors import FormatError, UsageError
+from icc_cli.ranking.names import suggestion
 from icc_cli.ranking.sources.exports import Cells, flat, told_apart, tool_of
 from icc_cli.ranking.sources.formats import rows_of
 from icc_cli.ranking.sources.matching import matched, unmatched
@@ -44,6 +45,10 @@ def with_runs(
     runs = [run for run in found if run is not None]
     hparams = selection.hparams
     columns = told_apart(runs, tool_of(side.rows), selection.target, hparams, metrics)
+    named = [*columns.results.values(), *columns.results]
+    for name in metrics or ():
+        if name not in named:
+            raise UsageError(f"--metrics: {side.where} has no column {name!r}.", suggestion(name, _names(side.rows)))
     told = [columns.shown(side.where)] if columns.tool else []
     for name, plain in columns.results.items():
         table = table.with_column(plain, _over(table.column(plain), found, name, side.where))
@@ -81,6 +86,10 @@ def with_measures(table: ModelTable, side: SideTable) -> tuple[ModelTable, list[
             )
         table = table.with_column(column, values)
     return table, unmatched(table.names, found, side.where)
+
+
+def _names(rows: Sequence[Cells]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _over(own: Floats, found: Sequence[Cells | None], column: str, where: str) -> Any:

@@ -110,7 +110,8 @@ def _parquet(path: Path) -> list[Cells]:
     try:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
-        raise UsageError("Parquet needs pyarrow, which is not installed.", "Run `pip install 'icc-cli[tables]'`.") from error
+        hint = "Run `pip install 'icc-cli[tables]'`."
+        raise UsageError("Parquet needs pyarrow, which is not installed.", hint) from error
     try:
         rows: list[Cells] = parquet.read_table(path).to_pylist()
     except FileNotFoundError as error:

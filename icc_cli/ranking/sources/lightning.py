@@ -32,7 +32,8 @@ def _settings(path: Path) -> dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        raise UsageError(f"{path} needs PyYAML, which is not installed.", "Run `pip install 'icc-cli[tables]'`.") from error
+        hint = "Run `pip install 'icc-cli[tables]'`."
+        raise UsageError(f"{path} needs PyYAML, which is not installed.", hint) from error
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:

@@ -3,7 +3,7 @@
     python benchmarks/measure.py [--quick]
 
 The floor is the least that any exact computation does: read the file once, and one product U'U for each site
-(float64, as the sums are; numpy's BLAS on every core). The opponent is the paper's formulas with numpy and
+(float32, as c4's are; numpy's BLAS on every core). The opponent is the paper's formulas with numpy and
 scikit-learn, every distance matrix built, at N = 10,000 (at 50,000 its c4 would need 20 GB). --quick takes a tenth
 of the samples and two repeats: for trying the benchmark, not for figures.
 """
@@ -33,10 +33,10 @@ import sys, h5py, numpy as np
 with h5py.File(sys.argv[1]) as file:
     for group in file["sites"].values():
         data = group["preactivations"]
-        gram = np.zeros((data.shape[1], data.shape[1]))
+        gram = np.zeros((data.shape[1], data.shape[1]), np.float32)
         step = max(1, 2**22 // data.shape[1])
         for start in range(0, len(data), step):
-            block = data[start : start + step].astype(np.float64)
+            block = data[start : start + step].astype(np.float32)
             gram += block.T @ block
 """
 

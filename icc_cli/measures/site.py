@@ -70,6 +70,17 @@ def row_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[Array]:
         yield site.rows(start, min(start + step, rows.stop)).astype(np.float64)
 
 
+def times_read(site: Site) -> int:
+    """How often `neuron_blocks` reads a site that is not in memory; 0 for one that is."""
+    return 0 if isinstance(site, ArraySite) else -(-site.shape[1] // _neurons_at_once(site))
+
+
+def _neurons_at_once(site: Site) -> int:
+    count, neurons = site.shape
+    size = BLOCK_BYTES if isinstance(site, ArraySite) else RESIDENT_BYTES
+    return min(neurons, max(1, size // (4 * count)))
+
+
 def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
     """(neurons, values) with `values` (neurons, N) contiguous: a buffer that may be reordered, good until the next.
 
@@ -77,8 +88,7 @@ def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
     so its blocks are as large as RESIDENT_BYTES allows.
     """
     count, neurons = site.shape
-    in_memory = isinstance(site, ArraySite)
-    step = min(neurons, max(1, (BLOCK_BYTES if in_memory else RESIDENT_BYTES) // (4 * count)))
+    step = _neurons_at_once(site)
     rows_step = max(1, BLOCK_BYTES // (8 * neurons))
     buffer: NDArray[np.floating] | None = None
     for first in range(0, neurons, step):

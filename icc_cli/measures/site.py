@@ -65,9 +65,15 @@ def may_hold(site: Site, count: int) -> bool:
 
 def row_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[Array]:
     """The given rows as float64 blocks, each a copy of at most BLOCK_BYTES (one row at least); one block if `whole`."""
-    step = rows.stop - rows.start if whole else max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
+    for block in [site.rows(rows.start, rows.stop)] if whole else stored_blocks(site, rows):
+        yield block.astype(np.float64)
+
+
+def stored_blocks(site: Site, rows: slice) -> Iterator[NDArray[np.floating]]:
+    """The given rows as they are stored, in blocks of the same size."""
+    step = max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
     for start in range(rows.start, rows.stop, step):
-        yield site.rows(start, min(start + step, rows.stop)).astype(np.float64)
+        yield site.rows(start, min(start + step, rows.stop))
 
 
 def times_read(site: Site) -> int:

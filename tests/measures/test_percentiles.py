@@ -44,7 +44,7 @@ def test_a_large_site_is_read_a_few_times(dtype, monkeypatch):
     values[:, 3] = 7
     expected = {percent: percentile.percentiles(ArraySite("a", values), percent) for percent in (0, 58, 75, 99.9)}
     monkeypatch.setattr("icc_cli.measures.site.RESIDENT_BYTES", 4000)
-    monkeypatch.setattr("icc_cli.measures.percentile.BLOCK_BYTES", 5000)
+    monkeypatch.setattr("icc_cli.measures.site.BLOCK_BYTES", 5000)
     for percent, found in expected.items():
         site = Streamed(values)
         assert np.array_equal(percentile.percentiles(site, percent), found)

@@ -18,7 +18,7 @@ from icc_cli.measures.network import measure_sites
 from icc_cli.measures.options import AUTO, Options
 from icc_cli.measures.result import Result
 from icc_cli.measures.site import Site
-from icc_cli.measures.whole import Beside, Given
+from icc_cli.measures.whole import Beside, Given, Head
 from icc_cli.records import Described, Record
 
 PAPER = "paper"
@@ -158,7 +158,20 @@ def _codes(given: ArrayLike, what: str) -> NDArray[np.integer]:
 
 def given_of(found: Activations) -> Given:
     """All that the measures may ask of a network; only caches and activations know more than its sites."""
-    return Given(found.sites, found.labels, found.sublabels, Beside())
+    metadata: dict[str, Any] = getattr(found, "metadata", {})
+    head = getattr(found, "head", None)
+    reasons = dict(metadata.get("reasons") or {})
+    if getattr(found, "version", 2) == 1:
+        reasons |= dict.fromkeys(("head", "logits"), "the cache is of version 1: extract it again")
+    beside = Beside(
+        head and Head(head.inputs, np.asarray(head.weight, np.float64)),
+        getattr(found, "logits", None),
+        getattr(found, "predictions", None),
+        {name: value for name, value in (metadata.get("metrics") or {}).items() if isinstance(value, int | float)},
+        str(metadata.get("weights_sha256") or ""),
+        reasons,
+    )
+    return Given(found.sites, found.labels, found.sublabels, beside)
 
 
 def key_of(cache_key: str, chosen: Sequence[Chosen], options: Options) -> str:

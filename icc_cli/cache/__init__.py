@@ -1,12 +1,14 @@
 """The HDF5 activation cache: one file for one checkpoint. Imports no torch."""
 
-from icc_cli.cache.read import Cache, CacheSite, open_cache, stored_content_key, stored_weights
-from icc_cli.cache.write import CacheWriter, SiteInfo, background, content_key, new_cache
+from icc_cli.cache.read import Cache, CacheHead, CacheSite, open_cache, stored_content_key, stored_weights
+from icc_cli.cache.write import CacheWriter, HeadWeights, SiteInfo, background, content_key, new_cache
 
 __all__ = [
     "Cache",
+    "CacheHead",
     "CacheSite",
     "CacheWriter",
+    "HeadWeights",
     "SiteInfo",
     "background",
     "content_key",

@@ -39,8 +39,17 @@ class CacheSite:
 
 
 @dataclass(frozen=True)
+class CacheHead:
+    """The last linear layer of an open cache: its `inputs` (N, d), `weight` (K', d) and `bias` (K',)."""
+
+    inputs: CacheSite
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Cache:
-    """An open cache: labels and ids in memory, sites read on demand."""
+    """An open cache: labels and ids in memory, sites, the head's inputs and logits read on demand."""
 
     path: Path
     content_key: str
@@ -51,6 +60,12 @@ class Cache:
     predictions: NDArray[np.int32]
     sites: tuple[CacheSite, ...]
     attributes: dict[str, Any]
+    head: CacheHead | None = None
+    logits: CacheSite | None = None
+
+    @property
+    def version(self) -> int:
+        return int(self.attributes[schema.VERSION_ATTR])
 
 
 @contextlib.contextmanager
@@ -85,10 +100,10 @@ def _read(file: h5py.File, path: Path) -> Cache:
     attributes = dict(file.attrs)
     if attributes.get(schema.FORMAT_ATTR) != schema.FORMAT:
         raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
-    if attributes.get(schema.VERSION_ATTR) != schema.VERSION:
+    if attributes.get(schema.VERSION_ATTR) not in schema.READABLE:
         raise FormatError(
             f"{path} has cache version {attributes.get(schema.VERSION_ATTR)}, "
-            f"and this icc reads version {schema.VERSION}.",
+            f"and this icc reads versions {' and '.join(map(str, schema.READABLE))}.",
             "Update icc, or extract the cache again with this one.",
         )
     metadata = json.loads(attributes[schema.METADATA_ATTR])
@@ -110,7 +125,32 @@ def _read(file: h5py.File, path: Path) -> Cache:
         _vector(file, schema.PREDICTIONS, path, count),
         sites,
         attributes,
+        _head(file, count, path) if schema.HEAD in file else None,
+        _table(file, schema.LOGITS, count, path) if schema.LOGITS in file else None,
     )
+
+
+def _head(file: h5py.File, count: int, path: Path) -> CacheHead:
+    inputs = _table(file, schema.HEAD_INPUTS, count, path)
+    weight, bias = (_dataset(file, name, path) for name in (schema.HEAD_WEIGHT, schema.HEAD_BIAS))
+    if weight.ndim != 2 or weight.shape[1] != inputs.shape[1] or bias.shape != weight.shape[:1]:
+        raise FormatError(
+            f"{path} has a head of weight {weight.shape} and bias {bias.shape}, expected (K, {inputs.shape[1]}) and "
+            "(K,).",
+            HINT,
+        )
+    return CacheHead(inputs, np.asarray(weight[()], np.float32), np.asarray(bias[()], np.float32))
+
+
+def _table(file: h5py.File, name: str, count: int, path: Path) -> CacheSite:
+    """The head's inputs, or the logits: (N, n) numbers, of the kind that their name says."""
+    dataset = _dataset(file, name, path)
+    if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
+        raise FormatError(
+            f"{path} has /{name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.", HINT
+        )
+    kind = name.split("/")[0]
+    return CacheSite(kind, kind, 1, dataset, path)
 
 
 def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) -> NDArray[Any]:

@@ -1,7 +1,8 @@
-"""Every name and type in a cache file (format version 1); docs/cache-format.md is its description."""
+"""Every name and type in a cache file (format version 2); docs/cache-format.md is its description."""
 
 FORMAT = "icc-activations"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 
 FORMAT_ATTR = "format"
 VERSION_ATTR = "format-version"
@@ -16,6 +17,11 @@ SUBCLASS_LABELS = "labels/subclass"
 PREDICTIONS = "predictions/class"
 SITES = "sites"
 PREACTIVATIONS = "preactivations"
+HEAD = "head"
+HEAD_INPUTS = "head/inputs"
+HEAD_WEIGHT = "head/weight"
+HEAD_BIAS = "head/bias"
+LOGITS = "logits"
 
 SITE_NAME_ATTR = "name"
 SITE_KIND_ATTR = "kind"

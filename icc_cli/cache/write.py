@@ -27,12 +27,27 @@ LAYOUT_ROOM = 8192
 
 @dataclass(frozen=True)
 class SiteInfo:
-    """A site as the forward pass shows it: its name, kind (`map`, `dense`, `tokens`), neurons and map size."""
+    """A site as the forward pass shows it: its name, kind (`map`, `dense`, `tokens`), neurons and map size.
+
+    The inputs of the head and the logits go along, of the kinds `head` and `logits`.
+    """
 
     name: str
     kind: str
     neurons: int
     map_size: int
+
+    @property
+    def is_site(self) -> bool:
+        return self.kind not in (schema.HEAD, schema.LOGITS)
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """The last linear layer: `weight` (K', d) and `bias` (K',)."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
 
 
 def content_key(**parts: Any) -> str:
@@ -51,7 +66,7 @@ class CacheWriter:
         self._path = path
         self._dtype = np.dtype(store_dtype)
         self._offsets: dict[str, int] = {}
-        self._sites: list[tuple[str, int]] = []
+        self._sites: list[tuple[str, int, np.dtype[Any]]] = []
 
     def create(
         self,
@@ -59,6 +74,7 @@ class CacheWriter:
         classes: NDArray[np.int64],
         subclasses: NDArray[np.int64] | None,
         sites: Sequence[SiteInfo],
+        head: HeadWeights | None = None,
     ) -> None:
         """Lay out the file, and write ids and labels (N,), in the cache's row order."""
         count = len(sample_id)
@@ -68,15 +84,23 @@ class CacheWriter:
         }
         if subclasses is not None:
             vectors[schema.SUBCLASS_LABELS] = subclasses.astype(np.int32)
+        if head is not None:
+            vectors[schema.HEAD_WEIGHT] = head.weight.astype(np.float32)
+            vectors[schema.HEAD_BIAS] = head.bias.astype(np.float32)
         self._claim(LAYOUT_ROOM * (len(sites) + len(vectors) + 1), 0)
         with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
             for name, vector in vectors.items():
                 self._allocate(file, name, vector.shape, vector.dtype)
             self._allocate(file, schema.PREDICTIONS, (count,), np.dtype(np.int32))
             for index, site in enumerate(sites):
+                if not site.is_site:
+                    name = schema.HEAD_INPUTS if site.kind == schema.HEAD else schema.LOGITS
+                    self._allocate(file, name, (count, site.neurons), np.dtype(np.float32))
+                    self._sites.append((name, site.neurons * 4, np.dtype(np.float32)))
+                    continue
                 name = f"{schema.site_group(index)}/{schema.PREACTIVATIONS}"
                 self._allocate(file, name, (count, site.neurons), self._dtype)
-                self._sites.append((name, site.neurons * self._dtype.itemsize))
+                self._sites.append((name, site.neurons * self._dtype.itemsize, self._dtype))
                 attributes = file[schema.site_group(index)].attrs
                 attributes[schema.SITE_NAME_ATTR] = site.name
                 attributes[schema.SITE_KIND_ATTR] = site.kind
@@ -88,8 +112,8 @@ class CacheWriter:
     def write(self, start: int, blocks: Sequence[NDArray[np.float32]]) -> None:
         """Write rows start.. of every site, (rows, neurons) each."""
         with self._open() as descriptor:
-            for (name, row_bytes), block in zip(self._sites, blocks, strict=True):
-                _pwrite(descriptor, block.astype(self._dtype, copy=False), self._offsets[name] + start * row_bytes)
+            for (name, row_bytes, dtype), block in zip(self._sites, blocks, strict=True):
+                _pwrite(descriptor, block.astype(dtype, copy=False), self._offsets[name] + start * row_bytes)
 
     def finish(self, predictions: NDArray[np.int64], metadata: dict[str, Any], key: str) -> None:
         """Write predictions (N,) and the attributes that make the file a cache."""

@@ -18,6 +18,7 @@ from icc_cli.errors import CheckpointError
 from icc_cli.extraction.beneath import Beneath
 from icc_cli.extraction.follow import Follower, name_of_call, tensors
 from icc_cli.extraction.functions import name_of
+from icc_cli.extraction.head import LinearCall, linear_call
 from icc_cli.extraction.how import Sites
 from icc_cli.extraction.pooling import Pooling, pooling_of
 
@@ -74,6 +75,8 @@ class Capture(TorchFunctionMode):
         """Recurrent layers of the last pass that call a wanted function inside, and which."""
         self.squashed: weakref.ref[Tensor] | None = None
         """What the last sigmoid gave."""
+        self.linear: LinearCall | None = None
+        """The last linear call."""
         self.seen: Counter[str] = Counter()
         self.largest = 0
         """Elements of the largest pre-activation of the last pass, which bounds the batch that memory carries."""
@@ -84,7 +87,7 @@ class Capture(TorchFunctionMode):
         self._calls.clear()
         self.seen.clear()
         self._sites, self._values, self.largest = [], [], 0
-        self.poolings, self.fused, self.squashed = {}, {}, None
+        self.poolings, self.fused, self.squashed, self.linear = {}, {}, None, None
 
     def __enter__(self) -> "Capture":
         self.begin()
@@ -121,6 +124,7 @@ class Capture(TorchFunctionMode):
         if self._follower is not None:
             self._follower.follow(func, (args, kwargs), result, self._path())
             self._look_inside(name_of_call(func))
+        self.linear = linear_call(func, args, kwargs, result) or self.linear
         if name == "sigmoid":
             self.squashed = weakref.ref(result)
         return result

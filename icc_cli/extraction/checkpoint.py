@@ -50,7 +50,7 @@ def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extrac
     except CheckpointError as error:
         raise CheckpointError(f"{subject.checkpoint.path}: {error.message}", error.hint, error.details) from error
     device = str(resolve_device(how.device or "auto"))
-    description = describe(settled, found.measured, device, found.warnings)
+    description = describe(settled, found.measured, device, found.warnings, found.controls, found.reasons)
     sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
     _warn(subject, found.measured["train_accuracy"], listener)
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache import SiteInfo
+from icc_cli.cache import HeadWeights, SiteInfo
+from icc_cli.cache.schema import HEAD, LOGITS
 from icc_cli.extraction.sinks import Blocks, Identity, Rows
 
 
@@ -30,6 +31,15 @@ class HeldSite:
 
 
 @dataclass(frozen=True)
+class HeldHead:
+    """The last linear layer in memory: its `inputs` (N, d), `weight` (K', d) and `bias` (K',)."""
+
+    inputs: HeldSite
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Activations:
     """What one network computes on its data, in memory: what an open cache is, without a file.
 
@@ -43,6 +53,8 @@ class Activations:
     predictions: NDArray[np.int64]
     content_key: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    head: HeldHead | None = None
+    logits: HeldSite | None = None
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """Pre-activations (N, n) of the site called `name`."""
@@ -62,6 +74,7 @@ class Memory:
     def __init__(self) -> None:
         self._sites: list[SiteInfo] = []
         self._blocks: list[list[NDArray[np.float32]]] = []
+        self._head: HeadWeights | None = None
         self._finished: Activations | None = None
 
     @property
@@ -70,8 +83,8 @@ class Memory:
         assert self._finished is not None
         return self._finished
 
-    def create(self, sites: Sequence[SiteInfo]) -> None:
-        self._sites = list(sites)
+    def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
+        self._sites, self._head = list(sites), head
         self._blocks = [[] for _ in sites]
 
     def write(self, start: int, blocks: Blocks) -> None:
@@ -86,12 +99,16 @@ class Memory:
             values = np.concatenate(self._blocks[index])[order]
             self._blocks[index] = []
             sites.append(HeldSite(site.name, site.kind, site.map_size, values))
+        beside = {site.kind: site for site in sites if site.kind in (HEAD, LOGITS)}
+        head = None if self._head is None else HeldHead(beside[HEAD], self._head.weight, self._head.bias)
         self._finished = Activations(
-            tuple(sites),
+            tuple(site for site in sites if site.kind not in beside),
             sorted_rows.sample_id,
             sorted_rows.labels,
             sorted_rows.sublabels,
             predictions[order],
             identity.content_key,
             identity.metadata,
+            head,
+            beside.get(LOGITS),
         )

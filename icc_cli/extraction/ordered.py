@@ -1,7 +1,7 @@
 """From a network and its data set to a sink: forward passes, with the writing of one batch beside the next."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +14,9 @@ from icc_cli.cache import background
 from icc_cli.data import Split
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.batches import Batches
+from icc_cli.extraction.controls import controls
 from icc_cli.extraction.forward import device_of, resolve_device
+from icc_cli.extraction.head import NO_HEAD
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
 from icc_cli.extraction.sinks import Rows, Sink
@@ -70,12 +72,16 @@ class Listener:
 @dataclass(frozen=True)
 class Extracted:
     """What an extraction leaves beside its rows: the predicted classes (N,) of the training samples in the order of
-    the rows, and the accuracies (0..1) measured: train_accuracy, and test_accuracy when there is a test split."""
+    the rows, and what was measured: train_accuracy, train_loss, and test_accuracy when there is a test split."""
 
     predictions: NDArray[np.int64]
     measured: dict[str, float]
     warnings: tuple[str, ...] = ()
     """What has to be known of the network, such as that it is random."""
+    controls: dict[str, float | None] = field(default_factory=dict)
+    """Counts and norms of the network; None where one is not defined."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why there is no head, or no value of a control."""
 
 
 def extract(
@@ -106,10 +112,14 @@ def extract(
         for text in taking.study.notes:
             listener.note(text)
         batches = Batches(taking.batch_size, listener.note)
-        sink.create(taking.study.sites)
+        sink.create(taking.tables, taking.study.head)
+        counted = controls(model, train.inputs(few, device).positional, taking.study.calls)
+        losses: list[NDArray[np.float64]] = []
 
         def store(start: int, values: list[Tensor]) -> None:
-            sink.write(start, taking.blocks(values))
+            blocks = taking.blocks(values)
+            losses.append(cross_entropies(blocks[-1], labels[start : start + len(blocks[-1])]))
+            sink.write(start, blocks)
 
         with background(store) as submit:
 
@@ -121,12 +131,25 @@ def extract(
 
             with taking:
                 batches.run(len(order), work)
-        measured = {"train_accuracy": float(np.mean(predictions == labels))}
+        measured = {
+            "train_accuracy": float(np.mean(predictions == labels)),
+            "train_loss": float(np.concatenate(losses).mean()),
+        }
         if test is not None:
             measured["test_accuracy"] = _accuracy(
                 partial(_classes, taking, test, device), test.labels, batches, listener
             )
-    return Extracted(predictions, measured, taking.study.warnings)
+    reasons = counted.reasons if taking.study.head is not None else {**counted.reasons, "head": NO_HEAD}
+    sizes = {"sites": len(taking.study.sites), "neurons": sum(site.neurons for site in taking.study.sites)}
+    return Extracted(predictions, measured, taking.study.warnings, {**counted.values, **sizes}, reasons)
+
+
+def cross_entropies(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(B,) -log softmax of the labels' logits."""
+    z = logits.astype(np.float64)
+    z -= z.max(axis=1, keepdims=True)
+    found: NDArray[np.float64] = np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), labels]
+    return found
 
 
 def _classes(taking: Taking, samples: Samples, device: torch.device, rows: NDArray[np.int64]) -> NDArray[np.int64]:

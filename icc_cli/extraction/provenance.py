@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from icc_cli.models.spec import ModelSpec
     from icc_cli.subject import Subject
 
-NUMERICS = 2
+NUMERICS = 3
 """Of the extraction: raised when a correction changes what is taken from a network, so that it is taken again."""
 
 
@@ -67,6 +67,8 @@ class Description:
     sublabel_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What has to be known of the network, such as that it is random."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why there is no head, or no value of a control."""
 
 
 def of_subject(subject: "Subject", how: Extraction) -> Provenance:
@@ -88,7 +90,12 @@ def plain_model(spec: "ModelSpec") -> dict[str, Any]:
 
 
 def describe(
-    subject: "Subject", measured: dict[str, float], device: str, warnings: tuple[str, ...] = ()
+    subject: "Subject",
+    measured: dict[str, float],
+    device: str,
+    warnings: tuple[str, ...] = (),
+    counted: dict[str, float | None] | None = None,
+    reasons: dict[str, str] | None = None,
 ) -> Description:
     """What the cache of `subject` says, the model with all that its weights settle."""
     checkpoint, data = subject.checkpoint, subject.data
@@ -97,11 +104,12 @@ def describe(
         device,
         plain_model(subject.model),
         checkpoint.hparams,
-        {**measured, **checkpoint.metrics},
+        {**measured, **(counted or {}), **checkpoint.metrics},
         checkpoint.epoch,
         data.label_names,
         data.sublabel_names,
         warnings,
+        reasons or {},
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache import CacheWriter, SiteInfo, new_cache
+from icc_cli.cache import CacheWriter, HeadWeights, SiteInfo, new_cache
 from icc_cli.files import make_folder, output_errors
 
 Blocks = Sequence[NDArray[np.float32]]
@@ -47,8 +47,8 @@ class Identity:
 class Sink(Protocol):
     """Takes the sites of one network: `create` once, `write` for each block of rows, `finish` at the end."""
 
-    def create(self, sites: Sequence[SiteInfo]) -> None:
-        """The sites whose rows will come."""
+    def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
+        """The tables whose rows will come: sites, then the head's inputs (when there is a head) and the logits."""
         ...
 
     def write(self, start: int, blocks: Blocks) -> None:
@@ -67,8 +67,8 @@ class OrderedCache:
         self._writer = writer
         self._rows = rows
 
-    def create(self, sites: Sequence[SiteInfo]) -> None:
-        self._writer.create(self._rows.sample_id, self._rows.labels, self._rows.sublabels, sites)
+    def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
+        self._writer.create(self._rows.sample_id, self._rows.labels, self._rows.sublabels, sites, head)
 
     def write(self, start: int, blocks: Blocks) -> None:
         self._writer.write(start, blocks)
@@ -84,9 +84,10 @@ class SortedCache:
         self._writer = writer
         self._waiting = waiting
         self._sites: list[SiteInfo] = []
+        self._head: HeadWeights | None = None
 
-    def create(self, sites: Sequence[SiteInfo]) -> None:
-        self._sites = list(sites)
+    def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
+        self._sites, self._head = list(sites), head
 
     def write(self, start: int, blocks: Blocks) -> None:
         self._waiting.write(np.concatenate(blocks, axis=1, dtype=np.float32).tobytes())
@@ -97,7 +98,7 @@ class SortedCache:
         self._waiting.flush()
         widths = [site.neurons for site in self._sites]
         waiting = np.memmap(self._waiting, np.float32, "r", shape=(len(order), sum(widths)))  # type: ignore[call-overload]
-        self._writer.create(sorted_rows.sample_id, sorted_rows.labels, sorted_rows.sublabels, self._sites)
+        self._writer.create(sorted_rows.sample_id, sorted_rows.labels, sorted_rows.sublabels, self._sites, self._head)
         for start in range(0, len(order), COPIED_ROWS):
             block = waiting[order[start : start + COPIED_ROWS]]
             self._writer.write(start, np.split(block, np.cumsum(widths)[:-1], axis=1))

@@ -13,6 +13,7 @@ from icc_cli.errors import DataError
 from icc_cli.extraction.batches import Batches
 from icc_cli.extraction.forward import device_of, resolve_device
 from icc_cli.extraction.given import Batch
+from icc_cli.extraction.head import NO_HEAD
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
 from icc_cli.extraction.ordered import Listener
@@ -28,6 +29,8 @@ class Streamed:
     predictions: NDArray[np.int64]
     warnings: tuple[str, ...]
     """What has to be known of the network, such as that it is random."""
+    reasons: dict[str, str]
+    """Why there is no head."""
 
 
 def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extraction, listener: Listener) -> Streamed:
@@ -56,7 +59,7 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                         listener.warn(text)
                     for text in taking.study.notes:
                         listener.note(text)
-                    sink.create(taking.study.sites)
+                    sink.create(taking.tables, taking.study.head)
 
                 def work(start: int, stop: int, batch: Batch = batch, taking: Taking = taking) -> None:
                     nonlocal done
@@ -78,4 +81,5 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
     if sublabels and len(sublabels) != len(labels):
         raise DataError("some batches have sublabels and some have not.")
     rows = Rows(np.arange(done), np.concatenate(labels), np.concatenate(sublabels) if sublabels else None)
-    return Streamed(rows, np.concatenate(predictions), taking.study.warnings)
+    reasons = {} if taking.study.head is not None else {"head": NO_HEAD}
+    return Streamed(rows, np.concatenate(predictions), taking.study.warnings, reasons)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from icc_cli.cache import SiteInfo
+from icc_cli.cache import HeadWeights, SiteInfo
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.capture import Capture
@@ -49,6 +49,8 @@ class Study:
     """It takes a batch of one sample, and gives what it gives for it among others."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    head: HeadWeights | None = None
+    """The last linear layer, when what it gives is the logits."""
 
 
 def study(model: nn.Module, few: Arguments, wanted: Sites, classes: int, precision: str = "float32") -> Study:
@@ -86,6 +88,7 @@ def study(model: nn.Module, few: Arguments, wanted: Sites, classes: int, precisi
         random or look.agrees(look.tried(few.rows(slice(1))), near, strict=True),
         tuple(warnings),
         (look.logits.note,) if look.logits.note else (),
+        look.head,
     )
 
 
@@ -105,6 +108,8 @@ class _Look:
         squashed = self.capture.squashed() if self.capture.squashed is not None else None
         self.logits = find(given, len(few), classes, squashed)
         table = self.logits.of(given, len(few))
+        linear = self.capture.linear
+        self.head = linear.weights() if linear is not None and linear.gives(table) else None
         self.outputs = table.shape[1]
         check_outputs(self.outputs, classes - 1)
         self.sites, self.poolings, self.beneath = tuple(sites), dict(self.capture.poolings), self.capture.saw_beneath

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from icc_cli.cache import SiteInfo
+from icc_cli.cache.schema import HEAD, LOGITS
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.batches import too_large
@@ -40,6 +42,7 @@ class Taking:
         if self.study.channels_last:
             channels_last(model)
         self._capture = Capture(model, how.sites, self.study.poolings, self.study.beneath)
+        self.tables = (*self.study.sites, *_beside(self.study))
         self._shapes = [(site.name, site.kind, site.neurons) for site in self.study.sites]
 
     def _study(self, few: Arguments, classes: int) -> Study:
@@ -85,7 +88,8 @@ class Taking:
         return logits[:1].detach() if lone else logits.detach()
 
     def take(self, inputs: Arguments, largest_label: int) -> tuple[NDArray[np.int64], list[Tensor]]:
-        """The classes (B,) that the network finds, and its sites' pooled pre-activations, (B, neurons) each."""
+        """The classes (B,) that the network finds, and its `tables`: its sites' pooled pre-activations, (B, neurons)
+        each, the inputs of its head when it has one, and its logits."""
         self._capture.begin()
         logits = self.logits(inputs)
         found, values = self._capture.take()
@@ -93,6 +97,12 @@ class Taking:
         if [(site.name, site.kind, site.neurons) for site in found] != self._shapes:
             raise CheckpointError("the model calls its activation functions differently from batch to batch.")
         count = len(inputs)
+        if self.study.head is not None:
+            linear = self._capture.linear
+            if linear is None or linear.inputs.shape[1:] != (self.study.head.weight.shape[1],):
+                raise CheckpointError("the model calls its last linear layer differently from batch to batch.")
+            values = [*values, linear.inputs.detach()]
+        values = [*values, logits]
         if count == 1:
             values = [value[:1] for value in values]
         if any(len(value) != count for value in values):
@@ -103,9 +113,15 @@ class Taking:
     def blocks(self, values: Sequence[Tensor]) -> list[NDArray[np.float32]]:
         """What `take` gave, as checked float32 arrays; may be called in another thread."""
         blocks = [value.float().numpy(force=True) for value in values]
-        for site, block in zip(self.study.sites, blocks, strict=True):
-            check_finite(site.name, block, self._how.store_dtype)
+        for site, block in zip(self.tables, blocks, strict=True):
+            check_finite(site.name, block, self._how.store_dtype if site.is_site else "float32")
         return blocks
+
+
+def _beside(study: Study) -> list[SiteInfo]:
+    """The tables that come after the sites."""
+    logits = SiteInfo(LOGITS, LOGITS, study.outputs, 1)
+    return [logits] if study.head is None else [SiteInfo(HEAD, HEAD, study.head.weight.shape[1], 1), logits]
 
 
 def check_finite(name: str, block: NDArray[np.float32], store_dtype: str) -> None:

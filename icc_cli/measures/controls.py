@@ -6,6 +6,7 @@ from statistics import NormalDist
 
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
+from icc_cli.measures.outputs import cross_entropy
 from icc_cli.measures.whole import Network
 
 
@@ -27,6 +28,14 @@ def random(network: Network) -> float:
     return NormalDist().inv_cdf((digest + 0.5) / 2**48)
 
 
+def train_loss(network: Network) -> float:
+    """Mean cross-entropy on the training images: as it was counted, or else from the logits."""
+    try:
+        return network.metric("train_loss")
+    except Absent:
+        return cross_entropy(network)
+
+
 def _metric(network: Network, name: str) -> float:
     return network.metric(name)
 
@@ -40,7 +49,5 @@ SITES = Measure("sites", sites, over="network", with_accuracy=0, symbol="$L$")
 NEURONS = Measure("neurons", neurons, over="network", with_accuracy=0, symbol="$n$")
 WEIGHT_NORM = _counted("weight_norm", r"$\|w\|$")
 PATH_NORM = _counted("path_norm", r"$\|w\|_\mathrm{path}$")
-TRAIN_LOSS = Measure(
-    "train_loss", partial(_metric, name="train_loss"), over="network", with_accuracy=-1, symbol=r"$\mathcal{L}$"
-)
+TRAIN_LOSS = Measure("train_loss", train_loss, over="network", with_accuracy=-1, symbol=r"$\mathcal{L}$")
 RANDOM = Measure("random", random, over="network", with_accuracy=0, symbol=r"$\mathcal{N}$")

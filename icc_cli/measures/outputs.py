@@ -40,6 +40,15 @@ def ece(network: Network) -> float:
     return float(np.abs(gaps).sum() / len(found))
 
 
+def cross_entropy(network: Network) -> float:
+    """Mean over the samples of -log softmax of the label's logit."""
+    losses = []
+    for z, labels in network.logits():
+        z -= z.max(axis=1, keepdims=True)
+        losses.append(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), labels])
+    return float(np.concatenate(losses).mean())
+
+
 def _confidences(network: Network) -> tuple[Array, np.ndarray]:
     """The largest softmax of each sample (N,), and whether it is its class' (N,)."""
     found, correct = [], []

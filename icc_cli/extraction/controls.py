@@ -1,0 +1,131 @@
+"""What any measure has to beat, counted on the network itself: parameters, weight norm, path norm."""
+
+import copy
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+POSITIVE = {"relu", "relu6"}
+"""Activation functions that let a path's product of weights through."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Numbers by name, and why those that are None are not defined."""
+
+    values: dict[str, float | None]
+    reasons: dict[str, str]
+
+
+def controls(model: nn.Module, sample: tuple[Tensor, ...], functions: Collection[str]) -> Controls:
+    """`parameters`, `weight_norm` and `path_norm` of `model`, which is in inference mode.
+
+    `sample` are the inputs of a few samples, `functions` the activation functions that the network calls.
+
+    path_norm is the square root of the sum of the outputs at an input of ones, with every weight squared, biases
+    included and batch norm folded into the layer before it; it is defined for networks of linear layers, convolutions,
+    batch norm and ReLUs, of one input.
+    """
+    squares = [float(parameter.detach().double().square().sum()) for parameter in model.parameters()]
+    values: dict[str, float | None] = {
+        "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
+        "weight_norm": math.sqrt(sum(squares)),
+        "path_norm": None,
+    }
+    reason = _no_paths(model, sample, functions)
+    if not reason:
+        try:
+            values["path_norm"] = _path_norm(model, sample[0])
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            reason = f"the network does not run with squared weights ({str(error).splitlines()[0][:80]})"
+    if not reason and not math.isfinite(values["path_norm"] or 0.0):
+        values["path_norm"], reason = None, "the sum over paths is larger than a number can be"
+    return Controls(values, {"path_norm": reason} if reason else {})
+
+
+def _no_paths(model: nn.Module, sample: tuple[Tensor, ...], functions: Collection[str]) -> str:
+    """Why path_norm is not defined; empty when it is."""
+    if len(sample) != 1 or not sample[0].is_floating_point():
+        return "path_norm is defined for one input of real numbers"
+    others = sorted(set(functions) - POSITIVE)
+    if others:
+        return f"path_norm is defined for networks of ReLUs, and this one calls {others[0]}"
+    for module in model.modules():
+        known = isinstance(module, nn.Linear | _ConvNd | _BatchNorm)
+        own = any(True for _ in module.parameters(recurse=False))
+        if (own and not known) or (isinstance(module, _BatchNorm) and module.running_mean is None):
+            return f"path_norm is not defined for {type(module).__name__}"
+    return ""
+
+
+def _path_norm(model: nn.Module, sample: Tensor) -> float:
+    """In float64, on a copy."""
+    network = copy.deepcopy(model).double()
+    ones = torch.ones_like(sample[:2], dtype=torch.float64)
+    with torch.no_grad():
+        before = _layer_before(network, ones)
+        for norm, layer in before.items():
+            _fold(norm, layer)
+        for module in network.modules():
+            if isinstance(module, _BatchNorm):
+                _as_layer(module)
+            for parameter in module.parameters(recurse=False):
+                parameter.square_()
+        return math.sqrt(float(_first(network(ones))[0].sum()))
+
+
+def _layer_before(network: nn.Module, ones: Tensor) -> dict[_BatchNorm, nn.Module]:
+    """By batch norm, the linear layer or convolution whose output it is given."""
+    outputs: dict[int, tuple[nn.Module, Tensor]] = {}
+    found: dict[_BatchNorm, nn.Module] = {}
+
+    def left(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, _BatchNorm):
+            layer = outputs.get(id(inputs[0]))
+            if layer is not None:
+                found[module] = layer[0]
+        else:
+            outputs[id(output)] = module, output  # kept, so that no other tensor takes its id
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear | _ConvNd | _BatchNorm)]
+    hooks = [module.register_forward_hook(left) for module in layers]
+    try:
+        network(ones)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def _fold(norm: _BatchNorm, layer: nn.Module) -> None:
+    """Move the layer's bias into the mean of the batch norm that follows it: it cancels there."""
+    bias = getattr(layer, "bias", None)
+    if bias is not None and norm.running_mean is not None:
+        norm.running_mean -= bias
+        bias.zero_()
+
+
+def _as_layer(norm: _BatchNorm) -> None:
+    """Make it scale x + shift, of mean 0 and variance 1, so that both can be squared."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = torch.rsqrt(norm.running_var + norm.eps)
+    weight = torch.ones_like(scale) if norm.weight is None else norm.weight
+    bias = torch.zeros_like(scale) if norm.bias is None else norm.bias
+    scaled = weight * scale
+    norm.bias = nn.Parameter(bias - scaled * norm.running_mean)
+    norm.weight = nn.Parameter(scaled)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1.0)
+    norm.eps = 0.0
+
+
+def _first(outputs: object) -> Tensor:
+    found = outputs[0] if isinstance(outputs, tuple | list) else outputs
+    if not isinstance(found, Tensor):
+        raise TypeError("its outputs are no tensor")
+    return found

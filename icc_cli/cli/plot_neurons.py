@@ -48,6 +48,7 @@ def neurons(
     By default the neurons with the highest sigma_class / sigma_data (c3) and selectivity (c1). Several caches show
     the neurons that are the most selective in the last one (by epoch) along training.
     """
+    from icc_cli.plots import neuron_choice as choice
     from icc_cli.plots import neurons as figure
 
     path = destination(output, "neurons")
@@ -55,20 +56,20 @@ def neurons(
     with contextlib.ExitStack() as stack:
         caches = _caches(items, stack)
         last = caches[-1]
-        groups = figure.groups_of(last, label)
+        groups = choice.groups_of(last, label)
         if neuron:
-            chosen = [one for text in neuron for one in figure.best_groups(last, *_neuron(text), groups)]
+            chosen = [one for text in neuron for one in choice.best_groups(last, *_neuron(text), groups)]
         else:
-            chosen = figure.most_selective(last, groups, count)
+            chosen = choice.most_selective(last, groups, count)
         rows: list[Row] = []
         for cache, name in zip(caches, _cache_names(caches), strict=True):
-            found = figure.shown(cache, chosen)
+            found = choice.shown(cache, chosen)
             rows += figure.rows(cache, name, found)
         sheets = None
         if images:
             dataset = _images(last, images, root)
             ids = last.sample_id
-            sheets = {key: dataset.train.take(ids[best]).images[:] for key, best in figure.sheet_rows(found).items()}
+            sheets = {key: dataset.train.take(ids[best]).images[:] for key, best in choice.sheet_rows(found).items()}
         write(rows, lambda found: figure.draw(found, sheets), path, data, 0)
 
 

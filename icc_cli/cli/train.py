@@ -130,7 +130,7 @@ def _train(
 ) -> None:
     from icc_cli import resources
     from icc_cli.files import make_folder
-    from icc_cli.training.task import finished, forget
+    from icc_cli.training.run import finished, forget
     from icc_cli.training.workers import run_all
 
     make_folder(work[0].folder)

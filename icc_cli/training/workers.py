@@ -10,7 +10,8 @@ from icc_cli.errors import IccError
 from icc_cli.pool import ProcessEnded, Tell, in_processes
 from icc_cli.resources import keep_freed_memory
 from icc_cli.training.loop import DeviceData, Trainer
-from icc_cli.training.task import Result, Task, run
+from icc_cli.training.run import run
+from icc_cli.training.task import Result, Task
 
 OnEpoch = Callable[[Task, int, float], None]
 """Called with the task, the epochs done and the epoch's training loss."""

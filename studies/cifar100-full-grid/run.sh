@@ -1,6 +1,6 @@
 #!/bin/bash
-# From CIFAR-100 to the trained networks of this study and what is known of them: a day and more of two cores, less than an
-# hour of a large GPU. Every step goes on from where it was stopped.
+# From CIFAR-100 to the trained networks of this study and what is known of them. On two cores about two days, reckoned from
+# the 18 seconds that an epoch of the smallest network takes on one. Every step goes on from where it was stopped.
 #
 #     studies/cifar100-full-grid/run.sh WORK DATA [ICC]
 #
@@ -15,6 +15,6 @@ mkdir -p "$1" && cd "$1"
 
 [ -e subset.npz ] || "$python" "$here/subset.py" "$data" subset.npz
 for set in "" -seed1; do
-    $icc train --grid "$here/grid$set.toml" --data npz:subset.npz -o "ckpts$set" --precision float32 --jobs 2
+    $icc train --grid "$here/grid$set.toml" --data npz:subset.npz -o "ckpts$set" --precision float32
     "$python" "$here/collect.py" .
 done

@@ -14,7 +14,7 @@ import pytest
 
 from icc_cli import records
 from icc_cli.catalog import About
-from icc_cli.plots import along_training, k_curves, neurons, scatter, sites
+from icc_cli.plots import along_training, k_curves, neuron_choice, scatter, sites
 from icc_cli.plots.figure import Given
 from icc_cli.plots.style import COLOURS, Drawing, Levels, label, panels, rounded
 from icc_cli.ranking.sources.sets import RecordSet
@@ -270,11 +270,11 @@ def test_the_contact_sheet_holds_the_strongest_images(family):
 
     path = sorted((family / "acts").iterdir())[0]
     with open_cache(path) as cache:
-        chosen = neurons.most_selective(cache, neurons.groups_of(cache), 1)
-        found = neurons.shown(cache, chosen)
-        for (_, site, neuron), best in neurons.sheet_rows(found).items():
+        chosen = neuron_choice.most_selective(cache, neuron_choice.groups_of(cache), 1)
+        found = neuron_choice.shown(cache, chosen)
+        for (_, site, neuron), best in neuron_choice.sheet_rows(found).items():
             column = next(s for s in cache.sites if s.name == site).rows(0, len(cache.labels))[:, neuron]
-            assert set(column[best]) == set(sorted(column)[-neurons.IMAGES :])
+            assert set(column[best]) == set(sorted(column)[-neuron_choice.IMAGES :])
 
 
 def unlike(family):

@@ -11,7 +11,8 @@ from icc_cli.data import Dataset, Split
 from icc_cli.errors import UsageError
 from icc_cli.training.grid import parse
 from icc_cli.training.loop import DeviceData
-from icc_cli.training.task import finished, run, tasks
+from icc_cli.training.run import finished, run
+from icc_cli.training.task import tasks
 
 GRID = """
 [model]

@@ -1,0 +1,145 @@
+"""Training one network into its file, and what an earlier run left of it."""
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from icc_cli.errors import UsageError
+from icc_cli.files import atomic_path, write_atomically
+from icc_cli.models import build
+from icc_cli.training.loop import DeviceData, Trainer, seeded
+from icc_cli.training.task import Result, Task
+
+
+def finished(task: Task) -> Result | None:
+    """What an earlier run left of `task`, or None. UsageError when its file holds another configuration."""
+    for path, read in ((task.path, _read_checkpoint), (task.divergence, _read_json)):
+        if not path.exists():
+            continue
+        try:
+            content = read(path)
+        except Exception as error:
+            raise UsageError(
+                f"{path} is there, and is not a checkpoint of this set: {error}.".splitlines()[0],
+                "Choose another folder with -o, or train it again with --force.",
+            ) from error
+        if content.get("content_key") != task.key:
+            raise UsageError(
+                f"{path} was trained with other data or settings (epochs, scale, normalisation).",
+                "Choose another folder with -o, or train it again with --force.",
+            )
+        training = content["training"]
+        found = path if path == task.path else None
+        return Result(found, training["end"], content["epoch"], dict(content["metrics"]), training["fitted"])
+    return None
+
+
+def run(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None] = lambda trainer: None) -> Result:
+    """Train `task`, going on from where it was interrupted, and write its checkpoint (or its divergence)."""
+    device = data.train.labels.device
+    seeded(int(task.hparams["seed"]), 0, device)
+    network = build(task.model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _check_head(network, data)
+    trainer = Trainer(network, data, task.hparams, task.recipe, task.bfloat16)
+    _resume(trainer, task)
+    last_save = time.monotonic()
+
+    def save_epoch() -> None:
+        if trainer.progress.epoch in task.save_epochs and not trainer.progress.diverged:
+            _write(task.epoch_path(trainer.progress.epoch), _content(task, trainer, trainer.metrics()), trainer)
+
+    def after_epoch(trainer: Trainer) -> None:
+        nonlocal last_save
+        save_epoch()
+        if not trainer.finished and time.monotonic() - last_save >= task.seconds_between_saves:
+            with atomic_path(task.unfinished) as temporary:
+                torch.save({"content_key": task.key, **trainer.state()}, temporary)
+            last_save = time.monotonic()
+        on_epoch(trainer)
+
+    if trainer.progress.epoch == 0:
+        save_epoch()
+    trainer.run(after_epoch)
+    metrics = trainer.metrics()
+    if not math.isfinite(metrics["train_loss"]):
+        # Batch norm's running statistics may overflow although the loss of the last batches did not.
+        trainer.progress.diverged = True
+    content = _content(task, trainer, metrics)
+    training = content["training"]
+    if trainer.progress.diverged:
+        content["metrics"] = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+        write_atomically(task.divergence, json.dumps(content, indent=1) + "\n")
+    else:
+        _write(task.path, content, trainer)
+    task.unfinished.unlink(missing_ok=True)
+    path = None if trainer.progress.diverged else task.path
+    return Result(path, training["end"], trainer.progress.epoch, content["metrics"], training["fitted"])
+
+
+def _check_head(network: torch.nn.Module, data: DeviceData) -> None:
+    classes = int(data.train.labels.max()) + 1
+    network.eval()
+    try:
+        with torch.no_grad():
+            logits = network(data.normalised(data.train.images[:2]))
+    except Exception as error:
+        raise UsageError(f"the model does not take these images: {str(error).splitlines()[0]}") from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] < classes:
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UsageError(f"the model gives {shape} for 2 images of {classes} classes.", "Set its num_classes.")
+
+
+def _resume(trainer: Trainer, task: Task) -> None:
+    """Go on from the state that an interrupted run saved, if it is this very training's."""
+    if not task.unfinished.exists():
+        return
+    try:
+        state = torch.load(task.unfinished, map_location=trainer.device, weights_only=True)
+    except Exception:
+        return
+    if state.get("content_key") == task.key:
+        trainer.restore(state)
+
+
+def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> dict[str, Any]:
+    """What a checkpoint says besides its weights; plain data."""
+    fitted = not trainer.progress.diverged and metrics["train_accuracy"] >= task.recipe.fitted
+    return {
+        "format": "icc-checkpoint",
+        "version": 1,
+        "model": asdict(task.model),
+        "data": task.data,
+        "hparams": task.hparams,
+        "metrics": metrics,
+        "epoch": trainer.progress.epoch,
+        "training": {"end": trainer.end, "fitted": fitted, **task.settings},
+        "content_key": task.key,
+    }
+
+
+def _write(path: Path, content: dict[str, Any], trainer: Trainer) -> None:
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        torch.save({**content, "state_dict": state}, temporary)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return content
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def forget(task: Task) -> None:
+    """Remove what earlier runs left of `task`."""
+    for path in (task.path, task.divergence, task.unfinished):
+        path.unlink(missing_ok=True)

@@ -1,12 +1,28 @@
 """What a foreign checkpoint says of its training, where it says so as plain data."""
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 HPARAMS_KEYS = ("hyper_parameters", "hparams", "args", "config", "cfg", "opt")
 """Lightning's, and what other loops call theirs; all that are there are joined, the first of a name wins."""
-METRICS = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+SPLITS = {
+    "train": "train", "training": "train", "trn": "train", "tr": "train",
+    "test": "test", "testing": "test",
+    "val": "val", "valid": "val", "validation": "val", "eval": "val", "dev": "val",
+}  # fmt: skip
+ACCURACIES = {"accuracy", "acc", "acc1", "top1", "prec1", "precision1"}
+"""What loops call the share of right answers. Precision without a number is another thing."""
+BEST = ("best", "max")
+NOT_THIS_NETWORKS = re.compile(
+    r"optim|sched|scaler|callback|loop|state_?dict|(^|_)ema|history|teacher|student|pretrain|previous|baseline|init",
+    re.IGNORECASE,
+)
+"""Entries whose numbers say nothing of this network."""
+DEEPEST = 4
 
 
 def hparams(content: Any) -> dict[str, Any]:
@@ -29,17 +45,87 @@ def normalisation(content: Any) -> dict[str, Any]:
 
 
 def metrics(content: Any) -> dict[str, float]:
-    """Metrics under icc's names in the entry `metrics`."""
-    values = content.get("metrics") if isinstance(content, Mapping) else None
-    if not isinstance(values, Mapping):
-        return {}
-    return {name: float(values[name]) for name in METRICS if isinstance(values.get(name), int | float)}
+    """Accuracies (0..1), losses and steps, at any depth, as what the file says that they are.
+
+    `train_acc` is train_accuracy, `val_acc` val_accuracy, `acc` accuracy (of which split is not known) and `best_acc`
+    or `best_prec1` best_accuracy: the best epoch's, which this file need not be of. Values of an accuracy above 1 are
+    per cents. Of several of one name the least nested counts.
+    """
+    found: dict[str, float] = {}
+    for path, value in _numbers(content):
+        name = _metric(path)
+        known = _share(value) if name is not None and name.endswith("accuracy") else value
+        if name is not None and known is not None:
+            found.setdefault(name, known)
+    return found
 
 
 def epoch(content: Any) -> int | None:
-    """The entry `epoch`, when it is a whole number."""
-    value = content.get("epoch") if isinstance(content, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """The entry `epoch`, at any depth, when it is a whole number; not the best one's."""
+    for path, value in _numbers(content):
+        around = {word for part in path[:-1] for word in _words(part)}
+        if path[-1].lower() in ("epoch", "current_epoch") and float(value).is_integer() and not around & {*BEST}:
+            return int(value)
+    return None
+
+
+def _metric(path: tuple[str, ...]) -> str | None:
+    """The name under which the number at `path` is recorded, or None when it is no metric."""
+    around = [word for part in path[:-1] for word in _words(part) if word in SPLITS or word in BEST]
+    own = _words(path[-1])
+    if own in (["step"], ["global", "step"]) and not around:
+        return "step"
+    best = any(word in BEST for word in (*around, *own))
+    splits = dict.fromkeys(SPLITS[word] for word in (*around, *own) if word in SPLITS)
+    rest = [word for word in own if word not in BEST and word not in SPLITS]
+    if len(rest) > 1 and rest[-1] == "epoch" and not best:  # Lightning's mean over an epoch
+        rest.pop()
+    kind = "accuracy" if rest and set(rest) <= ACCURACIES else "loss" if rest == ["loss"] else None
+    if kind is None or len(splits) > 1:
+        return None
+    return "_".join(["best"] * best + [*splits, kind])
+
+
+def _words(key: str) -> list[str]:
+    """`valAcc@1` as val, acc1."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).lower()
+    joined = re.sub(r"(acc|accuracy|prec|precision|top)[@_ -]?([15])(?![0-9])", r"\1\2", spaced)
+    return [word for word in re.split(r"[^a-z0-9]+", joined.replace("accuracy1", "acc1")) if word]
+
+
+def _share(value: float) -> float | None:
+    """An accuracy between 0 and 1 from a share or from per cents."""
+    if 0 <= value <= 1:
+        return float(value)
+    return value / 100 if 1 < value <= 100 else None
+
+
+def _numbers(content: Any) -> list[tuple[tuple[str, ...], float]]:
+    """(keys, number) of what lies in dictionaries within dictionaries, the least nested first."""
+    found: list[tuple[tuple[str, ...], float]] = []
+    level: list[tuple[tuple[str, ...], Mapping[Any, Any]]] = [((), content)] if isinstance(content, Mapping) else []
+    for _ in range(DEEPEST):
+        inner = []
+        for path, table in level:
+            for key, value in table.items():
+                if not isinstance(key, str):
+                    continue
+                if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex() and not value.is_meta:
+                    value = value.item()
+                if isinstance(value, int | float) and not isinstance(value, bool):
+                    found.append(((*path, key), value))
+                elif isinstance(value, Mapping) and not _is_weights(value) and _may_tell(key):
+                    inner.append(((*path, key), value))
+        level = inner
+    return found
+
+
+def _may_tell(key: str) -> bool:
+    return key not in HPARAMS_KEYS and not NOT_THIS_NETWORKS.search(key)
+
+
+def _is_weights(table: Mapping[Any, Any]) -> bool:
+    return any(isinstance(value, Tensor) and value.numel() > 1 for value in table.values())
 
 
 def _tables(content: Any) -> list[Mapping[Any, Any]]:

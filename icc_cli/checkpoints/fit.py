@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from icc_cli.checkpoints.names import COUNTERS, aligned, same_shape
 from icc_cli.checkpoints.read import Checkpoint
-from icc_cli.checkpoints.unwrap import PREFIXES
 from icc_cli.errors import CheckpointError
 
 
@@ -35,32 +35,24 @@ def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
     """Which entries of `state` and `model` are missing, unexpected, or of another shape."""
     own = model.state_dict()
     return Fit(
-        missing=[key for key in own if key not in state and not key.endswith("num_batches_tracked")],
-        unexpected=[key for key in state if key not in own],
+        missing=[key for key in own if key not in state and not key.endswith(COUNTERS)],
+        unexpected=[key for key in state if key not in own and not key.endswith(COUNTERS)],
         mismatched=[
             f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
             for key in own
-            if key in state and state[key].shape != own[key].shape
+            if key in state and not same_shape(own[key], state[key])
         ],
     )
 
 
 def fit_of(model: nn.Module, checkpoint: Checkpoint) -> Fit:
     """How the checkpoint's weights fit `model`, as `load_into` sees them."""
-    return compare(model, _named_as(model, checkpoint.state))
-
-
-def _named_as(model: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`state` with the prefix that reading removed, when it is the name of the model's own top level."""
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in model.state_dict()):
-            return {prefix + key: value for key, value in state.items()}
-    return state
+    return compare(model, aligned(model.state_dict(), checkpoint.state, checkpoint.path))
 
 
 def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
     """Load the weights, in the model's own precision; CheckpointError lists what does not fit."""
-    state = _named_as(model, checkpoint.state)
+    state = aligned(model.state_dict(), checkpoint.state, checkpoint.path)
     fit = compare(model, state)
     if not fit.exact:
         raise CheckpointError(
@@ -76,4 +68,5 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
             "The network diverged, or the file is damaged.",
             wrong,
         )
+    # What a lazy module has not made yet takes the shapes of the state dict.
     model.load_state_dict(state, strict=False)

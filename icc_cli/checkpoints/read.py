@@ -1,9 +1,6 @@
 """From a file to a state dict and what the file says of it. Nothing in the file is executed."""
 
-import argparse
-import datetime
 import hashlib
-import pathlib
 import pickle
 import re
 import warnings
@@ -15,22 +12,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from icc_cli.checkpoints import about
+from icc_cli.checkpoints import about, unsafe
+from icc_cli.checkpoints.harmless import STAND_INS
+from icc_cli.checkpoints.identity import (
+    AGAIN,
+    STATE_DICT_HINT,
+    is_safetensors,
+    is_torch,
+    refuse_what_is_something_else,
+)
 from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_tensors
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
 
 FORMAT = "icc-checkpoint"
 VERSION = 1
-HARMLESS_GLOBALS = (
-    argparse.Namespace,
-    pathlib.PosixPath,
-    pathlib.PurePosixPath,
-    datetime.datetime,
-    datetime.date,
-    datetime.timedelta,
-)
-"""Classes that hold plain data and that checkpoints of the field commonly contain."""
+TORCH_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
+"""The number that begins a file of torch.save in its older format."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,26 @@ class Checkpoint:
 
 
 def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) -> Checkpoint:
-    """Read a checkpoint with `weights_only=True`, or a safetensors file.
+    """Read a checkpoint with `weights_only=True`, or a safetensors file, whichever it is by its content.
 
     `state_key` says which entry of the file holds the state dict, dots separating levels. `unsafe_pickle`
     allows the file to run code. Raises CheckpointError for a file that cannot be read safely, that holds no
-    state dict, or several.
+    state dict, or several, or that is something else.
     """
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, unsafe_pickle)
+    if path.is_dir():
+        inside = sorted(item.name for item in path.iterdir() if item.suffix in (".safetensors", ".pt", ".pth", ".bin"))
+        if (path / ".metadata").is_file():
+            raise CheckpointError(
+                f"{path} is a checkpoint of torch.distributed, in parts.",
+                f"Join them: python -m torch.distributed.checkpoint.format_utils dcp_to_torch {path} net.pt",
+            )
+        raise CheckpointError(
+            f"{path} is a folder, not a checkpoint.", "Name one file of it." if inside else "", inside
+        )
+    refuse_what_is_something_else(path)
+    content = _read_safetensors(path) if _by_safetensors(path) else _read_torch(path, unsafe_pickle)
     if isinstance(content, Mapping) and content.get("format") == FORMAT and state_key is None:
         return _own(path, content)
-    if isinstance(content, torch.nn.Module):
-        content = content.state_dict()  # a whole module, which only --unsafe-pickle reads
     state = unwrap(content, path, state_key)
     check_tensors(path, state)
     return Checkpoint(
@@ -83,7 +90,7 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
     """sha256 over each tensor's name, dtype, shape and bytes, in the order of the sorted names."""
     digest = hashlib.sha256()
     for name in sorted(state):
-        tensor = state[name].detach().cpu().contiguous()
+        tensor = state[name].detach().cpu().resolve_conj().resolve_neg().contiguous()
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
@@ -114,6 +121,10 @@ def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
     )
 
 
+def _by_safetensors(path: Path) -> bool:
+    return is_safetensors(path) or (path.suffix == ".safetensors" and not is_torch(path))
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     import safetensors
     from safetensors.torch import load_file
@@ -122,52 +133,50 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{path} is not a readable safetensors file: {_reason(error)}.", "Copy or save it again."
-        ) from error
+        raise CheckpointError(f"{path} is not a readable safetensors file: {_reason(error)}.", AGAIN) from error
 
 
 def _read_torch(path: Path, unsafe_pickle: bool) -> Any:
     check_archive(path)
     try:
-        if path.stat().st_size == 0:
-            raise CheckpointError(f"{path} is empty.", "Copy or save it again.")
-        with torch.serialization.safe_globals(list(HARMLESS_GLOBALS)), warnings.catch_warnings():
+        with torch.serialization.safe_globals(list(STAND_INS)), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols and the like, which is ours to judge
-            return torch.load(path, map_location="cpu", weights_only=not unsafe_pickle)
-    except pickle.UnpicklingError as error:
-        raise _refusal(path, error) from error
+            if unsafe_pickle:
+                return unsafe.load(path)
+            try:
+                with path.open("rb") as stream:  # by name, torch would take another reader for some suffixes
+                    return torch.load(stream, map_location="cpu", weights_only=True)
+            except pickle.UnpicklingError as error:
+                raise _refusal(path, error) from error
     except CheckpointError:
         raise
     except MemoryError as error:
         raise CheckpointError(f"{path} asks for more memory than there is.", "Is the file damaged?") from error
     except Exception as error:
         # A damaged pickle can raise anything at all from inside the unpickler.
-        raise CheckpointError(
-            f"{path} is damaged, or is no PyTorch checkpoint: {_reason(error)}.", "Copy or save it again."
-        ) from error
+        raise CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint: {_reason(error)}.", AGAIN) from error
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
     """Why the safe unpickler refused `path`, with the globals that it would have had to import."""
     try:
-        names = sorted(set(torch.serialization.get_unsafe_globals_in_checkpoint(path)) - _harmless_names())
+        names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
     except Exception:
         # The file is too damaged to be listed, or is of the legacy format that torch cannot list.
         names = []
     if not names:
         names = re.findall(r"GLOBAL (\S+)", str(error))
-    if not names:
-        return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", "Copy or save it again.")
-    return CheckpointError(
-        f"{path} holds Python objects that could run code when read, and is refused.",
-        "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle. It names:",
-        names,
-    )
-
-
-def _harmless_names() -> set[str]:
-    return {f"{item.__module__}.{item.__qualname__}" for item in HARMLESS_GLOBALS}
+    if names:
+        return CheckpointError(
+            f"{path} holds Python objects that could run code when read, and is refused.",
+            "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle. It names:",
+            names,
+        )
+    with path.open("rb") as stream:
+        start = stream.read(64)
+    if start[:1] == b"\x80" and TORCH_MAGIC not in start:
+        return CheckpointError(f"{path} is a plain pickle, which is no PyTorch checkpoint.", STATE_DICT_HINT)
+    return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", AGAIN)
 
 
 def _reason(error: BaseException) -> str:

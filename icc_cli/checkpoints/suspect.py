@@ -10,32 +10,53 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from icc_cli.checkpoints.identity import AGAIN, STATE_DICT_HINT, refuse_foreign_archive
 from icc_cli.errors import CheckpointError
 
-STATE_DICT_HINT = "Save its state_dict() with torch.save, and name the network with --model."
+CHUNK = 2**22
 LARGEST_EXPANSION = 2**30
 """Bytes that tensors may claim beyond the storage that the file holds for them."""
 
 
 def check_archive(path: Path) -> None:
-    """Refuse what torch.save does not write: TorchScript, torch.export and compressed or overlapping archives."""
+    """Refuse what torch.save does not write, TorchScript, torch.export, other programs' archives, compressed or
+    overlapping ones, and an archive whose own checksums say that it is damaged."""
     if not zipfile.is_zipfile(path):
         return
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}.", "Copy or save it again.") from error
+        raise CheckpointError(f"{path} is damaged: {error}.", AGAIN) from error
     names = [member.filename for member in members]
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise CheckpointError(f"{path} is a TorchScript program, not a checkpoint.", STATE_DICT_HINT)
     if any(name.endswith(("exported_program.json", "models/model.json", "archive_format")) for name in names):
         raise CheckpointError(f"{path} is a torch.export program, not a checkpoint.", STATE_DICT_HINT)
+    refuse_foreign_archive(path, names)
     size = path.stat().st_size
     if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > size:
         raise CheckpointError(
             f"{path} is a compressed archive, which torch.save does not write.", "Unpack it, or save it again."
         )
+    if damaged := _damaged(path):
+        raise CheckpointError(f"{path} is damaged: the checksum of its part {damaged} does not fit.", AGAIN)
+
+
+def _damaged(path: Path) -> str | None:
+    """The first member whose CRC-32 is not the one noted with it. torch.save may be told to note none: 0."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            try:
+                with archive.open(member) as stream:
+                    while stream.read(CHUNK):
+                        pass
+            except zipfile.BadZipFile as error:
+                if member.CRC or "CRC" not in str(error):
+                    return member.filename
+            except (OSError, ValueError, NotImplementedError, EOFError, RuntimeError):
+                return member.filename
+    return None
 
 
 def check_safetensors(path: Path) -> None:
@@ -45,14 +66,12 @@ def check_safetensors(path: Path) -> None:
         start = stream.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
         if 8 + length > size:
-            raise CheckpointError(
-                f"{path} is not a readable safetensors file: it is cut, or no such file.", "Copy or save it again."
-            )
+            raise CheckpointError(f"{path} is not a readable safetensors file: it is cut, or no such file.", AGAIN)
         try:
             header = json.loads(stream.read(length))
         except (ValueError, RecursionError, MemoryError) as error:
             raise CheckpointError(
-                f"{path} is not a readable safetensors file: its header is no JSON.", "Copy or save it again."
+                f"{path} is not a readable safetensors file: its header is no JSON.", AGAIN
             ) from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} is not a readable safetensors file: its header is no object.")

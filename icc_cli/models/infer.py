@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from icc_cli.checkpoints.names import aligned, same_shape
 from icc_cli.errors import UsageError
 from icc_cli.models.spec import ModelSpec, build
 
@@ -44,6 +45,7 @@ def _inferred(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.
         spec, given = _with(spec, {CLASSES: PLACEHOLDER}), spec.args
     else:
         given = spec.args
+    state = aligned(network.state_dict(), state, spec.spec)
     classes, channels = _differences(network, state)
     if len(classes) > 1 or len(channels) > 1 or not (classes or channels):
         return spec, network
@@ -71,7 +73,7 @@ def _differences(network: nn.Module, state: dict[str, Tensor]) -> tuple[set[int]
     classes: set[int] = set()
     channels: set[int] = set()
     for key, own in network.state_dict().items():
-        if key not in state or is_lazy(own) or state[key].shape == own.shape:
+        if key not in state or same_shape(own, state[key]):
             continue
         got = state[key].shape
         differing = [axis for axis in range(own.dim()) if len(got) == own.dim() and own.shape[axis] != got[axis]]

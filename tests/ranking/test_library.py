@@ -223,3 +223,17 @@ def test_ray_tune_and_tensorboard_and_mlflows_page(tmp_path):
         row, said = one(CASES / "records.jsonl", "--runs", tmp_path / name, "--target", "val_acc", "--measures", "c1")
         assert list(row["axes"]) == ["lr", "bs", "opt"], name
         assert "settings lr, bs, opt; results val_acc" in said, name
+
+
+@pytest.mark.parametrize(("cells", "apart"), [(4, False), (5, True), (8, True)])
+def test_seeds_that_repeat_over_configurations_keep_models_apart(cells, apart):
+    """More than half of the eight pairs of four configurations and two seeds must be there."""
+    pairs = [(i % 4, i // 4) for i in range(8)]
+    chosen = [pairs[i] for i in (0, 1, 6, 7, 2, 3, 4, 5)[:cells]]
+    rows = [{"lr": lr, "seed": seed, "m": float(lr), "acc": lr / 9} for lr, seed in chosen]
+    found = rank(rows, "acc", ["m"], ["lr"], controls=False)
+    assert found["m"]["models"] == (cells if apart else len({lr for lr, _ in chosen}))
+    assert found["m"]["axes"]["lr"]["groups"] == (2 if apart else 1)
+    averaged = rank(rows, "acc", ["m"], ["lr"], controls=False, seeds="average")
+    assert averaged["m"]["axes"]["lr"]["groups"] == 1
+    assert rank(rows, "acc", ["m"], ["lr"], controls=False, seeds="within")["m"]["models"] == cells

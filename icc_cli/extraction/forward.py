@@ -3,12 +3,11 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.memory import ran_out
-from icc_cli.extraction.outputs import find
 
 
 def resolve_device(name: str) -> torch.device:
@@ -46,9 +45,3 @@ def outputs_of(model: nn.Module, inputs: Arguments) -> Any:
             f"the model cannot take {what} of shape {inputs.shapes()}: {reason}.",
             "Check --data and the model's input size and channels.",
         ) from error
-
-
-def forward(model: nn.Module, inputs: Tensor) -> Tensor:
-    """Logits (B, classes) of inputs (B, ...), whatever the model wraps them in; CheckpointError as `outputs_of`."""
-    outputs = outputs_of(model, Arguments((inputs,)))
-    return find(outputs, len(inputs), 1).of(outputs, len(inputs))

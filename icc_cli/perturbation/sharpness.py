@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import torch
 from torch import nn
 
-from icc_cli.errors import CheckpointError
-from icc_cli.extraction.forward import forward
 from icc_cli.extraction.inference import exact_float32
 from icc_cli.perturbation import alpha, reference, sigma
 from icc_cli.perturbation.ascent import Ascents
@@ -73,7 +70,6 @@ def sharpness_on(
         )
         with exact_float32():
             if bn not in result.clean:
-                _check(space)
                 result.clean[bn] = space.accuracy()
             estimate = _estimate(space, mode, settings, f"{seed}/{name}", result.clean[bn])
         result.estimates[name], result.bn[name] = estimate, bn
@@ -103,17 +99,6 @@ def _estimate(space: WeightSpace, mode: str, settings: Settings, seed: str, clea
     if mode == "random":
         return sigma.search(RandomDraws(space, seed), target, settings.tolerance)
     return alpha.search(Ascents(space, seed, settings.ascent_steps), target)
-
-
-def _check(space: WeightSpace) -> None:
-    rows = torch.arange(min(2, len(space)), device=space.labels.device)
-    outputs = forward(space.network, space.samples.inputs(rows))
-    largest = int(space.labels.max())
-    if outputs.shape[1] <= largest:
-        raise CheckpointError(
-            f"the model has {outputs.shape[1]} outputs, and the data's labels go up to {largest}.",
-            "Check --data, --hierarchy and the model's num_classes.",
-        )
 
 
 def _note(name: str, estimate: Estimate, clean: float, settings: Settings) -> str:

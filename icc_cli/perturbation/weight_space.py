@@ -10,6 +10,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from icc_cli.extraction.arguments import Arguments
+from icc_cli.extraction.forward import outputs_of
+from icc_cli.extraction.inference import exact_float32
+from icc_cli.extraction.outputs import Logits, find
+from icc_cli.extraction.study import check_outputs
 from icc_cli.perturbation.samples import Samples
 
 STATISTICS = 128
@@ -32,6 +37,8 @@ class WeightSpace:
     samples: Samples
     batch_statistics: bool
     batch_size: int
+    where: Logits
+    """Where the logits are in what the network gives."""
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -53,9 +60,7 @@ class WeightSpace:
 
     def logits(self, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Logits (B, classes) with `weights` in the place of the network's own, which stay as they are."""
-        outputs = functional_call(self.network, {**self.fixed, **weights}, (inputs,))
-        result: Tensor = outputs[0] if isinstance(outputs, tuple | list) else outputs
-        return result
+        return self.where.of(functional_call(self.network, {**self.fixed, **weights}, (inputs,)), len(inputs))
 
     def correct(self, weights: Mapping[str, Tensor], rows: Tensor) -> int:
         """How many of `rows` (B,) are classified right, taken in batches."""
@@ -88,6 +93,7 @@ def weight_space(
 
     `kernels_only` perturbs weights of more than one dimension alone. With `batch_statistics`, batch norm layers
     use the mean and variance of each batch; the copy has no running ones, so that nothing could change them.
+    CheckpointError when the network does not take the samples or has too few outputs for their labels.
     """
     network = copy.deepcopy(network).to(samples.labels.device).float().eval().requires_grad_(False)
     if batch_statistics:
@@ -95,6 +101,11 @@ def weight_space(
             if isinstance(module, _BatchNorm):
                 module.running_mean = module.running_var = None
                 module.track_running_stats = False
+    few = samples.inputs(torch.arange(min(2, len(samples)), device=samples.labels.device))
+    with torch.no_grad(), exact_float32():
+        outputs = outputs_of(network, Arguments((few,)))
+    where = find(outputs, len(few), int(samples.labels.max()) + 1)
+    check_outputs(where.of(outputs, len(few)).shape[1], int(samples.labels.max()))
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
     chosen = {name for name, tensor in parameters.items() if tensor.dim() > 1 or not kernels_only}
     return WeightSpace(
@@ -104,4 +115,5 @@ def weight_space(
         samples,
         batch_statistics,
         batch_size,
+        where,
     )

@@ -153,3 +153,27 @@ def test_samples_and_batch_size(split):
 def test_a_head_that_does_not_fit(split):
     with pytest.raises(CheckpointError, match="2 outputs"):
         run(fitted("plain", split), Split(split.images, split.labels + 1))
+
+
+@pytest.mark.parametrize(
+    "wrapped", [lambda h, z: (h, z), lambda h, z: {"loss": None, "logits": z}, lambda h, z: (z, h)]
+)
+def test_logits_are_found_wherever_a_network_gives_them(wrapped, split):
+    class Wrapped(nn.Module):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, images):
+            h = self.inner[:-1](images)
+            return wrapped(h.relu() - 9, self.inner[-1](h))
+
+    network = fitted("plain", split)
+    options = {"kernels_only": False, "batch_statistics": False, "batch_size": 64}
+    plain = weight_space(network, samples(split), **options)
+    space = weight_space(Wrapped(network), samples(split), **options)
+    assert plain.accuracy() == space.accuracy() > 0.6
+    rows = torch.arange(9)
+    weights = {f"inner.{name}": 1.1 * weight for name, weight in plain.weights.items()}
+    expected = plain.logits({name: 1.1 * weight for name, weight in plain.weights.items()}, plain.samples.inputs(rows))
+    assert torch.equal(space.logits(weights, space.samples.inputs(rows)), expected)

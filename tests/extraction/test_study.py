@@ -210,3 +210,13 @@ def test_one_number_for_two_classes():
     assert find(z[:, 0], 3, 2).of(z[:, 0], 3).argmax(1).tolist() == [0, 1, 1]
     p = torch.tensor([[0.1], [0.2], [0.7]])
     assert find(p, 3, 2, squashed=p).of(p, 3).argmax(1).tolist() == [0, 0, 1]
+
+
+def test_colour_images_are_laid_out_as_the_network_takes_them(samples):
+    x = torch.randn(COUNT, 2, 8, 8)
+    layers = {"c": nn.Conv2d(2, 4, 3), "fc": nn.Linear(144, CLASSES)}
+    found, said = taken(Net(lambda n, x: n.fc(F.relu(n.c(x)).view(len(x), -1)), **layers), (x, samples[1]))
+    assert said == []
+    with torch.no_grad():
+        expected = layers["c"](x).amax((2, 3)).numpy()[found.sample_id]
+    np.testing.assert_allclose(found["relu"], expected, rtol=1e-4, atol=1e-5)

@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/icc train --preset smoke --data digits -o $(OUT)/ckpts > /dev/null
 	$(BIN)/icc extract $(OUT)/ckpts -o $(OUT)/acts > /dev/null
-	$(BIN)/icc measure --k 30 --all-k --per-site $(OUT)/acts -o $(OUT)/results > /dev/null
+	$(BIN)/icc measure --measures all --k 30 --all-k --per-site $(OUT)/acts -o $(OUT)/results > /dev/null
 	$(BIN)/icc sharpness --jobs 2 --tolerance 0.1 --ascent-steps 10 $(OUT)/ckpts -o $(OUT)/results > /dev/null
 	$(BIN)/icc rank $(OUT)/results --format table
 	$(BIN)/icc plot scatter $(OUT)/results -o $(OUT)/scatter.png --data $(OUT)/scatter.csv

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from icc_cli import __version__, records
 from icc_cli.cache import Cache, content_key, open_cache, stored_content_key
+from icc_cli.catalog import GROUPS
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.measures.chosen import Chosen, choose
 from icc_cli.measures.declare import Measure
@@ -18,7 +19,7 @@ from icc_cli.measures.network import measure_sites
 from icc_cli.measures.options import AUTO, Options
 from icc_cli.measures.result import Result
 from icc_cli.measures.site import Site
-from icc_cli.measures.whole import Beside, Given, Head
+from icc_cli.measures.whole import NO_HEAD, Beside, Given, Head
 from icc_cli.records import Described, Record
 
 PAPER = "paper"
@@ -174,6 +175,24 @@ def given_of(found: Activations) -> Given:
     return Given(found.sites, found.labels, found.sublabels, beside)
 
 
+def lacking(cache: Cache) -> dict[str, str]:
+    """For each group of measures of icc's, what cannot be measured of a cache and why; empty when all can."""
+    beside = given_of(cache).beside
+    no_head = beside.reasons.get("head", NO_HEAD) if beside.head is None else ""
+    no_subclasses = "there are no subclasses" if cache.sublabels is None else ""
+    counted = [name for name in GROUPS["controls"] if name in ("parameters", "weight_norm", "path_norm")]
+    uncounted = [name for name in counted if beside.metrics.get(name) is None]
+    return {
+        "paper": f"c1, c2: {no_subclasses}" if no_subclasses else "",
+        "geometry": f"all but separation_slope and separation_fit: {no_head}" if no_head else "",
+        "dimension": f"all: {no_head}" if no_head else "",
+        "neurons": "",
+        "subclass": f"all: {no_subclasses or no_head}" if no_subclasses or no_head else "",
+        "outputs": "" if beside.logits else f"all: {beside.reasons.get('logits', 'logits are not known')}",
+        "controls": f"{', '.join(uncounted)}: not counted" if uncounted else "",
+    }
+
+
 def key_of(cache_key: str, chosen: Sequence[Chosen], options: Options) -> str:
     """The content key of the record that `record_of` makes."""
     return content_key(
@@ -233,8 +252,6 @@ def record_of(
 
 def described(measures: Sequence[Measure], settings: records.Settings) -> dict[str, Described]:
     """What a record says of the measures that are not the paper's."""
-    from icc_cli.catalog import GROUPS
-
     return {
         one.name: Described(one, {**{key: settings[key] for key in one.settings if key in settings}, **dict(one.fixed)})
         for one in measures

@@ -67,6 +67,7 @@ def _cache(path: Path) -> Facts:
     import numpy as np
 
     from icc_cli.cache import open_cache
+    from icc_cli.measuring import lacking
 
     with open_cache(path) as cache:
         sizes = np.unique(cache.labels, return_counts=True)[1]
@@ -87,6 +88,9 @@ def _cache(path: Path) -> Facts:
             "subclasses": subclasses,
             "train accuracy measured": float(np.mean(cache.predictions == cache.labels)),
             "neurons": sum(site.shape[1] for site in cache.sites),
+            "head": f"{cache.head.inputs.shape[1]} inputs, {len(cache.head.bias)} outputs" if cache.head else None,
+            "logits": cache.logits.shape[1] if cache.logits else None,
+            "measures": [{"group": group, "not measured": reason or "-"} for group, reason in lacking(cache).items()],
             "sites": [
                 {
                     "site": site.name,

@@ -7,14 +7,17 @@ import h5py
 import numpy as np
 import pytest
 
+from icc_cli import measuring
 from icc_cli.cache import SiteInfo, background, new_cache, open_cache, stored_content_key
 from icc_cli.errors import FormatError
 from icc_cli.measures.options import Options
+from icc_cli.measuring import lacking
 from tests import oracle
 from tests.conftest import ROOT
 from tests.measures.paper import measure
 
 VERSION_1 = Path(__file__).parent / "v1.h5"
+VERSION_2 = Path(__file__).parent / "v2.h5"
 
 
 def test_version_1_has_exactly_what_is_published():
@@ -56,6 +59,41 @@ def test_version_1_is_measured(convention):
             },
             rel=1e-5,
         )
+
+
+def test_version_2_has_exactly_what_is_published_and_is_measured():
+    with h5py.File(VERSION_2) as file:
+        names = set()
+        file.visit(names.add)
+        assert names >= {"head/inputs", "head/weight", "head/bias", "logits", "sites/000/preactivations"}
+        assert {name.split("/")[0] for name in names} == {
+            "labels",
+            "predictions",
+            "sample_id",
+            "sites",
+            "head",
+            "logits",
+        }
+        documented = (ROOT / "docs" / "cache-format.md").read_text()
+        for word in (*json.loads(file.attrs["metadata"]), "/head/inputs", "/head/weight", "/head/bias", "/logits"):
+            assert word in documented, word
+    with open_cache(VERSION_2) as cache:
+        head, logits = cache.head, cache.logits.rows(0, 60)
+        assert cache.version == 2 and head.inputs.shape == (60, 32)
+        assert np.allclose(head.inputs.rows(0, 60) @ head.weight.T + head.bias, logits, atol=1e-6)
+        assert np.array_equal(logits.argmax(axis=1), cache.predictions)
+        assert set(lacking(cache).values()) == {""}
+    found = measuring.measure(VERSION_2, measures="all")
+    assert all(value is not None for value in found.values()), found
+
+
+def test_what_version_1_lacks_is_said():
+    with open_cache(VERSION_1) as cache:
+        assert cache.head is None and cache.logits is None
+        assert "version 1" in lacking(cache)["geometry"] and "version 1" in lacking(cache)["outputs"]
+        assert lacking(cache)["paper"] == ""
+    found = measuring.measure(VERSION_1, measures="nc1")
+    assert found["nc1"] is None and "version 1" in found.notes[0]
 
 
 def written(path, dtype="float32", finish=True):

@@ -21,7 +21,7 @@ STEPS = 200
 
 
 def cdf(freedom: Floats, t: Floats) -> Floats:
-    """P(T < t) of Student's t, for arrays that broadcast; to about 1e-13 relative, NaN where an argument is."""
+    """P(T < t) of Student's t, for arrays that broadcast, to about 1e-13 relative; NaN without positive freedom."""
     return _each(_cdf, freedom, t)
 
 
@@ -37,7 +37,7 @@ def _each(function: Callable[[float, float], float], freedom: Floats, value: Flo
     found = np.empty(pairs.shape[1:])
     flat = found.reshape(-1)
     for place, pair in enumerate(map(tuple, pairs.reshape(2, -1).T.tolist())):
-        if math.isnan(pair[0]) or math.isnan(pair[1]):
+        if not 0 < pair[0] < math.inf or math.isnan(pair[1]):
             flat[place] = math.nan
             continue
         if pair not in known:

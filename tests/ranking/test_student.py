@@ -29,3 +29,9 @@ def test_nan_and_shapes():
     assert np.isnan(cdf(np.array([np.nan, 3.0]), np.array([1.0, np.nan]))).all()
     assert quantile(np.ones((2, 3)), 0.975).shape == (2, 3)
     assert cdf(np.ones((2, 1)), np.zeros(3)).tolist() == [[0.5] * 3] * 2
+
+
+def test_no_degrees_of_freedom_are_no_number():
+    """A measure without a value on two axes has none."""
+    none = np.array([-1.0, 0.0, np.nan, np.inf])
+    assert np.isnan(cdf(none, np.ones(4))).all() and np.isnan(quantile(none, 0.975)).all()

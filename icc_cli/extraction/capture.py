@@ -16,7 +16,8 @@ from torch.utils.hooks import RemovableHandle
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.beneath import Beneath
-from icc_cli.extraction.follow import Follower, name_of_call, tensors
+from icc_cli.extraction.calls import tensors
+from icc_cli.extraction.follow import Follower, name_of_call
 from icc_cli.extraction.functions import name_of
 from icc_cli.extraction.head import LinearCall, linear_call
 from icc_cli.extraction.how import Sites

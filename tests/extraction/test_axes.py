@@ -52,7 +52,7 @@ def test_neurons_are_followed_through_any_moving_of_axes(data):
     capture = Capture(net)
     try:
         with torch.no_grad(), capture:
-            shape = net(x).shape
+            net(x)
     except CheckpointError:
         return  # maps cut apart with positions between: refused rather than guessed
     (site,), (value,) = capture.take()
@@ -61,9 +61,9 @@ def test_neurons_are_followed_through_any_moving_of_axes(data):
     if site.neurons == MAPS:
         expected, found = maps.amax((2, 3)), value
     else:
-        # Flattened with its positions, a map's numbers are units of their own; so it is where nothing else is left.
+        # Flattened with its positions, a map's numbers are units of their own, all of them or, cut again, some.
         expected, found = maps.flatten(1), value
-        assert site.neurons > MAPS and len([size for size in shape if size > 1]) <= 3
+        assert site.neurons > MAPS
         if site.neurons < expected.shape[1]:
             return
     torch.testing.assert_close(found.sort(1).values, expected.sort(1).values, rtol=0, atol=0)

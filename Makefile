@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo
@@ -10,7 +10,7 @@ OUT ?= demo
 .PHONY: demo test check bench study clean
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 to 3.13; name one with PYTHON=..."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
 	@echo "Making the environment in $(VENV) (about 5 GB, a few minutes the first time) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
@@ -20,9 +20,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/icc train --preset smoke --data digits -o $(OUT)/ckpts > /dev/null
 	$(BIN)/icc extract $(OUT)/ckpts -o $(OUT)/acts > /dev/null
-	$(BIN)/icc measure --measures all --k 30 --all-k --per-site $(OUT)/acts -o $(OUT)/results > /dev/null
+	$(BIN)/icc measure --measures paper,cdnv,class_separation,bimodality,margin --k 30 --all-k --per-site $(OUT)/acts -o $(OUT)/results > /dev/null
 	$(BIN)/icc sharpness --jobs 2 --tolerance 0.1 --ascent-steps 10 $(OUT)/ckpts -o $(OUT)/results > /dev/null
 	$(BIN)/icc rank $(OUT)/results --format table
+	$(BIN)/icc plot psi $(OUT)/results -o $(OUT)/psi.png --data $(OUT)/psi.csv
 	$(BIN)/icc plot scatter $(OUT)/results -o $(OUT)/scatter.png --data $(OUT)/scatter.csv
 	$(BIN)/icc plot sites $(OUT)/results -o $(OUT)/sites.png --data $(OUT)/sites.csv
 	$(BIN)/icc report $(OUT)/results -o $(OUT)/report.html

@@ -40,14 +40,14 @@ def _metric(network: Network, name: str) -> float:
     return network.metric(name)
 
 
-def _counted(name: str, symbol: str) -> Measure:
-    return Measure(name, partial(_metric, name=name), over="network", with_accuracy=0, symbol=symbol)
+def _counted(name: str) -> Measure:
+    return Measure(name, partial(_metric, name=name), over="network", with_accuracy=0)
 
 
-PARAMETERS = _counted("parameters", "$P$")
-SITES = Measure("sites", sites, over="network", with_accuracy=0, symbol="$L$")
-NEURONS = Measure("neurons", neurons, over="network", with_accuracy=0, symbol="$n$")
-WEIGHT_NORM = _counted("weight_norm", r"$\|w\|$")
-PATH_NORM = _counted("path_norm", r"$\|w\|_\mathrm{path}$")
-TRAIN_LOSS = Measure("train_loss", train_loss, over="network", with_accuracy=-1, symbol=r"$\mathcal{L}$")
-RANDOM = Measure("random", random, over="network", with_accuracy=0, symbol=r"$\mathcal{N}$")
+PARAMETERS = _counted("parameters")
+SITES = Measure("sites", sites, over="network", with_accuracy=0)
+NEURONS = Measure("neurons", neurons, over="network", with_accuracy=0)
+WEIGHT_NORM = _counted("weight_norm")
+PATH_NORM = _counted("path_norm")
+TRAIN_LOSS = Measure("train_loss", train_loss, over="network", with_accuracy=-1)
+RANDOM = Measure("random", random, over="network", with_accuracy=0)

@@ -59,6 +59,6 @@ def _confidences(network: Network) -> tuple[Array, np.ndarray]:
     return np.concatenate(found), np.concatenate(correct)
 
 
-MARGIN = Measure("margin", margin, over="network", with_accuracy=1, symbol="$m_{10}$")
-CONFIDENCE = Measure("confidence", confidence, over="network", with_accuracy=0, symbol=r"$\bar p$")
+MARGIN = Measure("margin", margin, over="network", with_accuracy=1)
+CONFIDENCE = Measure("confidence", confidence, over="network", with_accuracy=0)
 ECE = Measure("ece", ece, over="network", with_accuracy=0, symbol=r"$\mathrm{ECE}$")

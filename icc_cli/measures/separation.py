@@ -84,7 +84,7 @@ def _line(sites: Sequence[float]) -> tuple[float, float] | None:
     return steepness, 1 - float(rest @ rest) / whole if whole else math.nan
 
 
-CLASS_SEPARATION = Measure("class_separation", class_separation, over="head", with_accuracy=0, symbol="$R^2$")
+CLASS_SEPARATION = Measure("class_separation", class_separation, over="head", with_accuracy=0)
 DAVIES_BOULDIN = Measure("davies_bouldin", davies_bouldin, over="head", with_accuracy=-1, symbol=r"$\mathrm{DB}$")
 SEPARATION_SLOPE = Measure(
     "separation_slope", log_separability, over="head", with_accuracy=0, symbol=r"$\log\rho$", reduce=slope

@@ -21,6 +21,7 @@ from icc_cli.measures.result import Result
 from icc_cli.measures.site import Site
 from icc_cli.measures.whole import NO_HEAD, Beside, Given, Head
 from icc_cli.records import Described, Record
+from icc_cli.shapes import JsonObject
 
 PAPER = "paper"
 
@@ -159,7 +160,7 @@ def _codes(given: ArrayLike, what: str) -> NDArray[np.integer]:
 
 def given_of(found: Activations) -> Given:
     """All that the measures may ask of a network; only caches and activations know more than its sites."""
-    metadata: dict[str, Any] = getattr(found, "metadata", {})
+    metadata: JsonObject = getattr(found, "metadata", {})
     head = getattr(found, "head", None)
     reasons = dict(metadata.get("reasons") or {})
     if getattr(found, "version", 2) == 1:

@@ -6,8 +6,11 @@ lets through may be used without another look. Imports the standard library alon
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 Shape = Callable[[object, str], None]
+JsonObject = dict[str, Any]
+"""Plain data by name, as JSON holds it."""
 
 DEEPEST = 64
 SHOWN = 60

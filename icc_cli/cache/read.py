@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from icc_cli.cache import schema
 from icc_cli.errors import FormatError
+from icc_cli.shapes import JsonObject
 
 HINT = "Extract it again with `icc extract --force`."
 
@@ -53,13 +54,13 @@ class Cache:
 
     path: Path
     content_key: str
-    metadata: dict[str, Any]
+    metadata: JsonObject
     sample_id: NDArray[np.int64]
     labels: NDArray[np.int32]
     sublabels: NDArray[np.int32] | None
     predictions: NDArray[np.int32]
     sites: tuple[CacheSite, ...]
-    attributes: dict[str, Any]
+    attributes: JsonObject
     head: CacheHead | None = None
     logits: CacheSite | None = None
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from icc_cli import __version__
 from icc_cli.cache import schema
 from icc_cli.files import atomic_path
+from icc_cli.shapes import JsonObject
 
 QUEUED_BLOCKS = 4
 LAYOUT_ROOM = 8192
@@ -115,9 +116,9 @@ class CacheWriter:
             for (name, row_bytes, dtype), block in zip(self._sites, blocks, strict=True):
                 _pwrite(descriptor, block.astype(dtype, copy=False), self._offsets[name] + start * row_bytes)
 
-    def finish(self, predictions: NDArray[np.int64], metadata: dict[str, Any], key: str) -> None:
+    def finish(self, predictions: NDArray[np.int64], metadata: JsonObject, key: str) -> None:
         """Write predictions (N,) and the attributes that make the file a cache."""
-        attributes: dict[str, Any] = {
+        attributes: JsonObject = {
             schema.FORMAT_ATTR: schema.FORMAT,
             schema.VERSION_ATTR: schema.VERSION,
             schema.GENERATED_BY_ATTR: f"icc {__version__}",

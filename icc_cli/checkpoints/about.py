@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from icc_cli.shapes import JsonObject
+
 HPARAMS_KEYS = ("hyper_parameters", "hparams", "args", "config", "cfg", "opt")
 """Lightning's, and what other loops call theirs; all that are there are joined, the first of a name wins."""
 SPLITS = {
@@ -25,9 +27,9 @@ NOT_THIS_NETWORKS = re.compile(
 DEEPEST = 4
 
 
-def hparams(content: Any) -> dict[str, Any]:
+def hparams(content: Any) -> JsonObject:
     """Hyperparameters: the numbers, texts and truth values among the entries of `HPARAMS_KEYS`."""
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for values in _tables(content):
         for key, value in values.items():
             if isinstance(key, str) and isinstance(value, bool | int | float | str):
@@ -35,7 +37,7 @@ def hparams(content: Any) -> dict[str, Any]:
     return found
 
 
-def normalisation(content: Any) -> dict[str, Any]:
+def normalisation(content: Any) -> JsonObject:
     """`mean` and `std` per channel on pixels scaled to 0..1, when the hyperparameters hold both, or nothing."""
     for values in _tables(content):
         pair = {key: _floats(values.get(key)) for key in ("mean", "std")}

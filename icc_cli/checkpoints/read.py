@@ -24,6 +24,7 @@ from icc_cli.checkpoints.identity import (
 from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_tensors
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
+from icc_cli.shapes import JsonObject
 
 FORMAT = "icc-checkpoint"
 VERSION = 1
@@ -41,10 +42,10 @@ class Checkpoint:
     path: Path
     state: dict[str, Tensor]
     weights_sha256: str
-    model: dict[str, Any] | None = None
-    data: dict[str, Any] | None = None
-    hparams: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    model: JsonObject | None = None
+    data: JsonObject | None = None
+    hparams: JsonObject = field(default_factory=dict)
+    metrics: JsonObject = field(default_factory=dict)
     epoch: int | None = None
     name: str = ""
 

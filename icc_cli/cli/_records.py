@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -15,6 +14,7 @@ from icc_cli.cli._tables import render
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
 from icc_cli.records import Record
+from icc_cli.shapes import JsonObject
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Printer:
     A context, at whose end the table is printed, and the new records' notes on stderr: equal ones once.
     """
 
-    def __init__(self, form: Format, row: Callable[[Record], dict[str, Any]], report: Reporter) -> None:
+    def __init__(self, form: Format, row: Callable[[Record], JsonObject], report: Reporter) -> None:
         """`row` gives the cells of a record in the table."""
         self._form = form
         self._row = row
         self._report = report
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[JsonObject] = []
         self._notes: dict[str, list[str]] = {}
         self._count = 0
 

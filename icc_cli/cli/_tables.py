@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from icc_cli.cli._options import Format
+from icc_cli.shapes import JsonObject
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 def chosen(requested: Format | None) -> Format:

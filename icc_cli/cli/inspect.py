@@ -12,6 +12,7 @@ from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.shapes import JsonObject
 from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from icc_cli.extraction.how import Sites
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-Facts = dict[str, Any]
+Facts = JsonObject
 
 
 def inspect(

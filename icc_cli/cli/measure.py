@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CACHE_SUFFIXES, Input, each, expand, sharded
 from icc_cli.cli._tables import chosen
 from icc_cli.errors import UsageError
+from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
     from icc_cli.measures.options import Options
@@ -110,6 +111,6 @@ def _work(
     return recorder.record(item, stored_key(item.path, chosen, settings), make)
 
 
-def _row(record: "Record") -> dict[str, Any]:
+def _row(record: "Record") -> JsonObject:
     accuracies = {name: record.metrics.get(name) for name in ("train_accuracy", "test_accuracy")}
     return {"checkpoint": record.checkpoint, **record.measures, **accuracies}

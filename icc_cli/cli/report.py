@@ -17,6 +17,7 @@ from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
+from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
     from icc_cli.ranking.sources.sets import Located, ModelSet, RecordSet
@@ -127,7 +128,7 @@ def _ranking(study: "Study") -> tuple[list[str], list[str]]:
             continue
         name = f"{row['measure']} (control)" if row.get("control") else row["measure"]
         sign = f"{row['direction']:+d}" + (f" ({row['sign']})" if row.get("sign") else "")
-        line: dict[str, Any] = {"measure": name, "direction": sign, "models": row["models"]}
+        line: JsonObject = {"measure": name, "direction": sign, "models": row["models"]}
         line["Ψ"] = page.coefficient(row["Psi"], row.get("Psi_interval"))
         line["p"], line["p (Holm)"] = probability(row["p"]), probability(row["p_holm"])
         line["τ"] = page.coefficient(row["tau"], None)
@@ -173,7 +174,7 @@ def _figures(
     return parts, missing
 
 
-def _model_rows(models: "ModelSet") -> list[dict[str, Any]]:
+def _model_rows(models: "ModelSet") -> list[JsonObject]:
     table = models.table
     return [
         {

@@ -13,6 +13,7 @@ from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import CHECKPOINT_SUFFIXES, Input, each, expand, sharded
 from icc_cli.cli._tables import chosen
 from icc_cli.records import Record
+from icc_cli.shapes import JsonObject
 from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request
 
 if TYPE_CHECKING:
@@ -156,8 +157,8 @@ def _work(
     return recorder.record(item, key_of(subject, settings), make)
 
 
-def _row(record: Record) -> dict[str, Any]:
-    cells: dict[str, Any] = {"checkpoint": record.checkpoint}
+def _row(record: Record) -> JsonObject:
+    cells: JsonObject = {"checkpoint": record.checkpoint}
     details: Any = record.extra["details"]
     for name, value in record.measures.items():
         detail = details.get(name)

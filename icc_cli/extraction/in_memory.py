@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from icc_cli.cache import HeadWeights, SiteInfo
 from icc_cli.cache.schema import HEAD, LOGITS
 from icc_cli.extraction.sinks import Blocks, Identity, Rows
+from icc_cli.shapes import JsonObject
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Activations:
     sublabels: NDArray[np.int64] | None
     predictions: NDArray[np.int64]
     content_key: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
     head: HeldHead | None = None
     logits: HeldSite | None = None
 

@@ -1,11 +1,12 @@
 """What identifies the numbers of a cache: its content key, and what it says of itself. Imports no torch."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icc_cli.cache import content_key
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.sinks import Identity
+from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
     from icc_cli.models.spec import ModelSpec
@@ -21,9 +22,9 @@ class Provenance:
 
     checkpoint: str
     weights_sha256: str
-    model: dict[str, Any]
-    data: dict[str, Any]
-    normalisation: dict[str, Any] | None
+    model: JsonObject
+    data: JsonObject
+    normalisation: JsonObject | None
     how: Extraction
     numerics: int = NUMERICS
 
@@ -34,7 +35,7 @@ class Provenance:
             weights=self.weights_sha256, name=self.checkpoint, numerics=self.numerics, **self.settings(self.model)
         )
 
-    def settings(self, model: dict[str, Any]) -> dict[str, Any]:
+    def settings(self, model: JsonObject) -> JsonObject:
         """The part that is options, as plain data, with `model` as the weights settle it."""
         sites = self.how.sites
         return {
@@ -58,10 +59,10 @@ class Description:
 
     measured: dict[str, float]
     device: str
-    model: dict[str, Any]
+    model: JsonObject
     """With the arguments that the weights' shapes settle."""
-    hparams: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    hparams: JsonObject = field(default_factory=dict)
+    metrics: JsonObject = field(default_factory=dict)
     epoch: int | None = None
     label_names: tuple[str, ...] = ()
     sublabel_names: tuple[str, ...] = ()
@@ -84,7 +85,7 @@ def of_subject(subject: "Subject", how: Extraction) -> Provenance:
     )
 
 
-def plain_model(spec: "ModelSpec") -> dict[str, Any]:
+def plain_model(spec: "ModelSpec") -> JsonObject:
     """A model as records name it."""
     return {"spec": spec.spec, "args": spec.args}
 

@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.cache import CacheWriter, HeadWeights, SiteInfo, new_cache
 from icc_cli.files import make_folder, output_errors
+from icc_cli.shapes import JsonObject
 
 Blocks = Sequence[NDArray[np.float32]]
 COPIED_ROWS = 1024
@@ -41,7 +42,7 @@ class Identity:
     """What a sink says of the numbers it holds: the key of all that they depend on, and plain data about them."""
 
     content_key: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 class Sink(Protocol):

@@ -16,6 +16,7 @@ from icc_cli.errors import UsageError
 from icc_cli.loading import named, reason
 from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
+from icc_cli.shapes import JsonObject
 
 BUILT_IN: dict[str, Callable[..., nn.Module]] = {"vgg": vgg, "wrn": wrn}
 LIBRARIES = ("torchvision", "timm")
@@ -28,7 +29,7 @@ class ModelSpec:
     """A network's factory (`spec`, without arguments) and the arguments to call it with."""
 
     spec: str
-    args: dict[str, Any] = field(default_factory=dict)
+    args: JsonObject = field(default_factory=dict)
 
     @property
     def runs_user_code(self) -> bool:
@@ -142,7 +143,7 @@ def _timm(name: str) -> Callable[..., Any]:
     return factory
 
 
-def _arguments(texts: Sequence[str]) -> dict[str, Any]:
+def _arguments(texts: Sequence[str]) -> JsonObject:
     arguments = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -172,5 +173,5 @@ def _parameters(factory: Callable[..., Any]) -> str:
     return ", ".join(names) or "no arguments that are known"
 
 
-def _shown(arguments: dict[str, Any]) -> str:
+def _shown(arguments: JsonObject) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in arguments.items()) or "no arguments"

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from icc_cli import __version__, records
 from icc_cli.cache import content_key
 from icc_cli.errors import CheckpointError
 from icc_cli.perturbation.estimate import Settings
 from icc_cli.records import Record
+from icc_cli.shapes import JsonObject
 from icc_cli.subject import Subject
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def record_of(
     return records.from_json(content, str(checkpoint.path))
 
 
-def _head(subject: Subject, settings: Settings) -> dict[str, Any]:
+def _head(subject: Subject, settings: Settings) -> JsonObject:
     """The record before anything is measured."""
     checkpoint, data, normalisation = subject.checkpoint, subject.data, subject.normalisation
     return {
@@ -81,6 +82,6 @@ def _head(subject: Subject, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _found(result: "Sharpness") -> dict[str, Any]:
+def _found(result: "Sharpness") -> JsonObject:
     details = {name: {**asdict(estimate), "bn": result.bn[name]} for name, estimate in result.estimates.items()}
     return {"train_accuracy": result.clean, "measures": result.measures, "details": details, "notes": result.notes}

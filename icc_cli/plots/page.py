@@ -6,6 +6,7 @@ from typing import Any
 
 from icc_cli.plots.style import Drawing, rounded
 from icc_cli.plots.svg import element
+from icc_cli.shapes import JsonObject
 
 CSS = """
 :root { color-scheme: light; }
@@ -55,7 +56,7 @@ def folded(summary: str, content: str) -> str:
     return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[JsonObject]) -> str:
     """Rows that share their keys; cells that are HTML already are `Html`."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)

@@ -11,6 +11,7 @@ from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path
 from icc_cli.records import Record
+from icc_cli.shapes import JsonObject
 
 with contextlib.suppress(ImportError):
     import matplotlib
@@ -59,7 +60,7 @@ LABELS = {
     "generalization_gap": "generalization gap",
 }
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from icc_cli.ranking.granulated import Granulated
 from icc_cli.ranking.leads import Leads
 from icc_cli.ranking.uncertainty import Question, Spread, holm
 from icc_cli.ranking.values import Floats
+from icc_cli.shapes import JsonObject
 
-Row = dict[str, Any]
+Row = JsonObject
 
 
 def granulated_rows(

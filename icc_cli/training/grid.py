@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from icc_cli.errors import UsageError
+from icc_cli.shapes import JsonObject
 
-Hparams = dict[str, Any]
+Hparams = JsonObject
 
 DEFAULTS: Hparams = {"lr": 0.1, "batch_size": 100, "weight_decay": 0.0, "optimizer": "sgd", "augmentation": False}
 """The hyperparameters of training itself. Every other name in a grid is an argument of the model."""
@@ -63,9 +64,9 @@ class Grid:
     """A set of models to train, in the order of `configurations`: the first axis of the file varies slowest."""
 
     name: str
-    data: dict[str, Any]
+    data: JsonObject
     model: str
-    model_args: dict[str, Any]
+    model_args: JsonObject
     recipe: Recipe
     configurations: tuple[Hparams, ...]
     schedules: tuple[Schedule, ...] = ()

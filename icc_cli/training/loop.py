@@ -138,7 +138,7 @@ class Trainer:
         self.optimizer.step()
         return loss.detach()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """What `restore` needs: plain data and tensors."""
         return {
             "network": self.network.state_dict(),

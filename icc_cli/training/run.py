@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path, write_atomically
 from icc_cli.models import build
+from icc_cli.shapes import JsonObject
 from icc_cli.training.loop import DeviceData, Trainer, seeded
 from icc_cli.training.task import Result, Task
 
@@ -107,7 +107,7 @@ def _resume(trainer: Trainer, task: Task) -> None:
         trainer.restore(state)
 
 
-def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> dict[str, Any]:
+def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> JsonObject:
     """What a checkpoint says besides its weights; plain data."""
     fitted = not trainer.progress.diverged and metrics["train_accuracy"] >= task.recipe.fitted
     return {
@@ -123,19 +123,19 @@ def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> dict[st
     }
 
 
-def _write(path: Path, content: dict[str, Any], trainer: Trainer) -> None:
+def _write(path: Path, content: JsonObject, trainer: Trainer) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.state_dict().items()}
     with atomic_path(path) as temporary:
         torch.save({**content, "state_dict": state}, temporary)
 
 
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+def _read_checkpoint(path: Path) -> JsonObject:
+    content: JsonObject = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     return content
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+def _read_json(path: Path) -> JsonObject:
+    content: JsonObject = json.loads(path.read_text("utf-8"))
     return content
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from icc_cli.data import Dataset
 from icc_cli.errors import UsageError
 from icc_cli.models import ModelSpec
+from icc_cli.shapes import JsonObject
 from icc_cli.training.grid import DEFAULTS, Grid, Hparams, Recipe
 
 BUILT_IN_DEFAULTS = {"dropout": 0.0, "width": 1.0, "depth": 1.0}
@@ -26,7 +27,7 @@ class Task:
     model: ModelSpec
     hparams: Hparams
     recipe: Recipe
-    data: dict[str, Any]
+    data: JsonObject
     bfloat16: bool = False
     save_epochs: tuple[int, ...] = ()
     seconds_between_saves: float = SECONDS_BETWEEN_SAVES
@@ -43,7 +44,7 @@ class Task:
         return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> JsonObject:
         """The recipe as plain data, and the precision."""
         recipe = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.recipe).items()}
         recipe["fitted_accuracy"] = recipe.pop("fitted")
@@ -105,7 +106,7 @@ def tasks(
     return found
 
 
-def _data_arguments(spec: str, dataset: Dataset) -> dict[str, Any]:
+def _data_arguments(spec: str, dataset: Dataset) -> JsonObject:
     if spec in ("vgg", "wrn"):
         return {
             "num_classes": dataset.num_classes,

@@ -6,12 +6,12 @@ A score's module has `Options`, a frozen dataclass, and `score(study, options)`,
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
-from typing import Any
 
 from icc_cli.errors import UsageError
 from icc_cli.ranking.names import suggestion
 from icc_cli.ranking.result import Part
 from icc_cli.ranking.study import Study
+from icc_cli.shapes import JsonObject
 
 SCORES = {
     "kendall": "icc_cli.ranking.scores.kendall",
@@ -26,7 +26,7 @@ CUSTOM = "icc_cli.ranking.scores.custom"
 Scored = Callable[[Study], Part]
 
 
-def score_of(name: str, options: dict[str, Any]) -> Scored:
+def score_of(name: str, options: JsonObject) -> Scored:
     """The score `name`, or `file.py:function`, with its options; UsageError for one that is not there."""
     own = ":" in name or name.endswith(".py")
     if name not in SCORES and not own:

@@ -10,8 +10,9 @@ from icc_cli.errors import FormatError
 from icc_cli.ranking.directions import sense
 from icc_cli.ranking.table import METRICS
 from icc_cli.ranking.values import MISSING_WORDS, number
+from icc_cli.shapes import JsonObject
 
-Cells = dict[str, Any]
+Cells = JsonObject
 
 NESTED = ("hparams", "metrics", "config", "summary", "params", "_summary", "summary_metrics")
 RESULTS = ("metrics", "summary", "_summary", "summary_metrics")

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import read_rows
+from icc_cli.shapes import JsonObject
 
-Cells = dict[str, Any]
+Cells = JsonObject
 
 COMPRESSED = ".gz"
 PARQUET = ".parquet"

@@ -12,6 +12,7 @@ from icc_cli.errors import FormatError
 from icc_cli.ranking.table import ModelTable
 from icc_cli.ranking.values import canonical, number
 from icc_cli.records import MEASURE, Record
+from icc_cli.shapes import JsonObject
 
 SAME = 1e-6
 
@@ -25,7 +26,7 @@ class _Model:
     def __init__(self, record: Record, where: str) -> None:
         self.name, self.where = record.checkpoint, where
         self.kind = record.kind
-        self.hparams: dict[str, Any] = {}
+        self.hparams: JsonObject = {}
         self.metrics: dict[str, float] = {}
         self.cells: dict[Cell, float] = {}
         self.swept: set[str] = set()

@@ -1,15 +1,15 @@
 """The folders of Lightning's CSVLogger: `hparams.yaml` with the settings, `metrics.csv` with the results."""
 
 from pathlib import Path
-from typing import Any
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.sources.delimited import read_rows
+from icc_cli.shapes import JsonObject
 
 SETTINGS, RESULTS = "hparams.yaml", "metrics.csv"
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
+def rows(folder: Path) -> list[JsonObject]:
     """A row for each run below `folder`, named by its own folder: settings, and the last value of each metric."""
     found = sorted(folder.rglob(SETTINGS))
     if not found:
@@ -17,8 +17,8 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [_row(path.parent) for path in found]
 
 
-def _row(run: Path) -> dict[str, Any]:
-    cells: dict[str, Any] = {"checkpoint": run.resolve().name}
+def _row(run: Path) -> JsonObject:
+    cells: JsonObject = {"checkpoint": run.resolve().name}
     cells |= {f"params.{name}": value for name, value in _settings(run / SETTINGS).items()}
     path = run / RESULTS
     if path.exists():
@@ -28,7 +28,7 @@ def _row(run: Path) -> dict[str, Any]:
     return cells
 
 
-def _settings(path: Path) -> dict[str, Any]:
+def _settings(path: Path) -> JsonObject:
     try:
         import yaml
     except ImportError as error:

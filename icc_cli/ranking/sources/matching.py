@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.names import listed, suggestion
+from icc_cli.shapes import JsonObject
 
-Cells = dict[str, Any]
+Cells = JsonObject
 
 # The columns that name a run's checkpoint, ours first: then those of the tools' exports.
 KEYS = (

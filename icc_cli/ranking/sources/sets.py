@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from icc_cli.ranking.sources.joined import join
 from icc_cli.ranking.table import ModelTable
 from icc_cli.records import Record
+from icc_cli.shapes import JsonObject
 
 Located = tuple[str, Record]
 
@@ -74,7 +74,7 @@ def network(record: Record) -> str:
     return str(spec).rsplit(":", 1)[-1]
 
 
-def _data(record: Record) -> dict[str, Any]:
+def _data(record: Record) -> JsonObject:
     data = record.data
     return data if isinstance(data, dict) else {"spec": data}
 

@@ -1,0 +1,65 @@
+"""CPU time and memory of `--measures all --per-site` against c1 to c4 alone.
+
+    python benchmarks/field.py [ROWS]
+
+A cache of ROWS (50,000) samples, 1,952 neurons in 17 sites, a head of 256 inputs and 20 outputs.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from caches import PAPER_WIDTHS
+
+from icc_cli.cache import HeadWeights, SiteInfo, new_cache
+
+CLASSES, SUBCLASSES, WIDTH = 20, 5, 256
+ROWS_AT_ONCE = 5000
+
+
+def make(path: Path, rows: int) -> None:
+    """A cache with a head; every subclass has its own means."""
+    rng = np.random.default_rng(0)
+    finest = np.sort(np.arange(rows) % (CLASSES * SUBCLASSES))
+    sites = [SiteInfo(f"relu#{i}", "map", width, 1) for i, width in enumerate(PAPER_WIDTHS)]
+    tables = [*sites, SiteInfo("head", "head", WIDTH, 1), SiteInfo("logits", "logits", CLASSES, 1)]
+    centres = [rng.standard_normal((CLASSES * SUBCLASSES, table.neurons), np.float32) for table in tables]
+    weight = rng.standard_normal((CLASSES, WIDTH), np.float32)
+    with new_cache(path, "float32") as writer:
+        head = HeadWeights(weight, np.zeros(CLASSES, np.float32))
+        writer.create(np.arange(rows), finest // SUBCLASSES, finest % SUBCLASSES, tables, head)
+        for start in range(0, rows, ROWS_AT_ONCE):
+            groups = finest[start : start + ROWS_AT_ONCE]
+            blocks = [c[groups] + rng.standard_normal((len(groups), c.shape[1]), np.float32) for c in centres]
+            writer.write(start, blocks)
+        facts = {"checkpoint": "0.pt", "weights_sha256": "0" * 64, "hparams": {}, "metrics": {}}
+        writer.finish(np.zeros(rows, np.int64), facts, "key")
+
+
+def seconds(path: Path, measures: str) -> tuple[float, float]:
+    """CPU seconds, and the largest resident set so far in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    options = ["--measures", measures, "--per-site", "-q"]
+    subprocess.run([sys.executable, "-m", "icc_cli", "measure", *options, path], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, after.ru_maxrss / 1024
+
+
+def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "acts.h5"
+        make(path, rows)
+        paper, paper_memory = seconds(path, "paper")
+        everything, memory = seconds(path, "all")
+    print("| measures | CPU seconds | MB |\n| --- | --- | --- |")
+    print(f"| c1 to c4 | {paper:.2f} | {paper_memory:.0f} |\n| all | {everything:.2f} | {memory:.0f} |")
+    print(f"\nall / paper: {everything / paper:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -34,7 +34,7 @@ def class_bimodality(view: SiteView) -> Array:
 
 
 def column_scores(columns: NDArray[np.floating]) -> Array:
-    """The scores (b,) of sorted `columns` (b, N), a few at a time, so that all their sums stay in a processor's cache."""
+    """The scores (b,) of sorted `columns` (b, N), a few at a time, so that their sums stay in a processor's cache."""
     step = max(1, PART_BYTES // (8 * columns.shape[1]))
     return np.concatenate([_scores(columns[start : start + step]) for start in range(0, len(columns), step)])
 

@@ -24,14 +24,18 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")
     with random_state_kept(), _kept(model), exact_float32(), _plainly():
-        model.to(device).eval()
-        for module in model.modules():
-            if not isinstance(module, torch.jit.ScriptModule):
-                vars(module)["train"] = _Held(module)
+        hold_in_inference(model.to(device))
         torch.manual_seed(0)
         np.random.seed(0)
         random.seed(0)
         yield
+
+
+def hold_in_inference(model: nn.Module) -> None:
+    """Put `model` in inference mode, which its own forward pass cannot leave."""
+    for module in model.eval().modules():
+        if not isinstance(module, torch.jit.ScriptModule):
+            vars(module)["train"] = _Held(module)
 
 
 class _Held:

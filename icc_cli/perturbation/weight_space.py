@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.forward import outputs_of
-from icc_cli.extraction.inference import exact_float32
+from icc_cli.extraction.inference import exact_float32, hold_in_inference
 from icc_cli.extraction.outputs import Logits, find
 from icc_cli.extraction.study import check_outputs
 from icc_cli.perturbation.samples import Samples
@@ -95,7 +95,8 @@ def weight_space(
     use the mean and variance of each batch; the copy has no running ones, so that nothing could change them.
     CheckpointError when the network does not take the samples or has too few outputs for their labels.
     """
-    network = copy.deepcopy(network).to(samples.labels.device).float().eval().requires_grad_(False)
+    network = copy.deepcopy(network).to(samples.labels.device).float().requires_grad_(False)
+    hold_in_inference(network)
     if batch_statistics:
         for module in network.modules():
             if isinstance(module, _BatchNorm):

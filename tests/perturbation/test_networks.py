@@ -104,6 +104,26 @@ def test_the_two_modes_of_batch_norm_differ_only_with_batch_norm(split):
         assert [set(run(network, split, s).clean) for s in modes] == [{"eval"}, {"batch"}]
 
 
+class PutsItselfInTraining(nn.Module):
+    """A network whose forward pass calls `self.train()`."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images):
+        self.train()
+        return self.inner(images)
+
+
+def test_dropout_stays_off_whatever_the_forward_pass_does(split):
+    network, given = fitted("dropout", split), samples(split)
+    options = {"kernels_only": False, "batch_statistics": False, "batch_size": 64}
+    plain, stubborn = (weight_space(one, given, **options) for one in (network, PutsItselfInTraining(network)))
+    inputs = given.inputs(torch.arange(len(split)))
+    assert torch.equal(plain.logits(plain.weights, inputs), stubborn.logits(stubborn.weights, inputs))
+
+
 def test_kernels_are_weights_of_more_than_one_dimension(split):
     network = fitted("norm", split)
     for kernels_only, count in ((True, 2), (False, 6)):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,7 @@ def text(ranking: "Ranking", form: Format, width: int = FILE_WIDTH, verbose: boo
 
 
 def _width() -> int:
-    from rich.console import Console
-
-    return max(NARROWEST, Console().width)
+    return max(NARROWEST, shutil.get_terminal_size().columns)
 
 
 def _destination(output: Path, requested: Format | None) -> tuple[Path, Format]:

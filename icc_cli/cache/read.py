@@ -84,7 +84,7 @@ def stored_content_key(path: Path) -> str | None:
     try:
         with open_cache(path) as cache:
             return cache.content_key
-    except (FormatError, FileNotFoundError):
+    except (FormatError, FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -93,7 +93,7 @@ def stored_weights(path: Path) -> str | None:
     try:
         with open_cache(path) as cache:
             return str(cache.metadata.get("weights_sha256") or "") or None
-    except (FormatError, FileNotFoundError):
+    except (FormatError, FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -203,7 +203,7 @@ def _damage(path: Path) -> Iterator[None]:
     """Turn whatever h5py raises on a damaged file into a FormatError."""
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__

@@ -87,8 +87,8 @@ def measure(
 def _best(text: str) -> int | Literal["auto"]:
     if text == "auto":
         return "auto"
-    if not text.isdecimal():
-        raise UsageError(f"--k is {text!r}, expected a number or auto.")
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--k is {text!r}, expected a number of at least 1, or auto.")
     return int(text)
 
 

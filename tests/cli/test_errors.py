@@ -78,8 +78,8 @@ def test_truncated_cache(cache, share):
 
 def test_cache_of_a_later_version(cache):
     with h5py.File(cache, "r+") as file:
-        file.attrs["format-version"] = 2
-    refused(run("measure", cache), 4, "version 2", "reads version 1")
+        file.attrs["format-version"] = 3
+    refused(run("measure", cache), 4, "version 3", "reads versions 1 and 2")
 
 
 def test_hdf5_that_is_no_cache(tmp_path):

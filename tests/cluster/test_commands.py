@@ -29,7 +29,8 @@ def test_jobs_keep_the_order_and_report_the_bad_input(caches, tmp_path):
     inputs = [*sorted(caches.iterdir()), bad, sorted(caches.iterdir())[0]]
     serial, parallel = (icc("measure", *inputs, "--format", "json", "--jobs", jobs) for jobs in (1, 2))
     assert serial.returncode == parallel.returncode == 1
-    assert serial.stdout == parallel.stdout and len(serial.stdout.splitlines()) == 4
+    assert serial.stdout == parallel.stdout
+    assert len(serial.stdout.splitlines()) == 3, "a file that is named twice is measured once"
     assert "bad.h5 is not a readable cache" in parallel.stderr
 
 

@@ -92,7 +92,7 @@ def test_rows_in_any_order_are_the_networks_own_by_class_and_subclass(kind, cach
     else:
         found = activations(net, given)
         rows = found["relu"]
-        assert found.metadata["metrics"] == {"train_accuracy": np.mean(found.predictions == found.labels)}
+        assert found.metadata["metrics"]["train_accuracy"] == np.mean(found.predictions == found.labels)
     order = np.lexsort([samples[2], samples[1]])
     keys = list(zip(found.labels, found.sublabels, strict=True))
     assert keys == list(zip(samples[1].numpy()[order], samples[2].numpy()[order], strict=True))

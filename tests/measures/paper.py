@@ -11,7 +11,7 @@ PAPER = [one.measure for one in choose(["paper"])]
 
 
 def measure(sites, labels, sublabels, options=None, threads=1):
-    found = measure_sites(Given(sites, labels, sublabels), PAPER, options or Options(), threads=threads)
+    found = measure_sites(Given(list(sites), labels, sublabels), PAPER, options or Options(), threads=threads)
     rows = found.per_site and [
         {"name": site.name, "neurons": site.neurons, "dead": site.dead, **site.measures} for site in found.per_site
     ]

@@ -7,9 +7,10 @@ from pathlib import Path
 import typer
 
 from icc_cli import records
+from icc_cli.cli._inputs import Input
 from icc_cli.cli._options import Format
+from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import Input, Outputs, refuse_another
 from icc_cli.cli._tables import render
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically

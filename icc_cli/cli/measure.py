@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from icc_cli.cli import _options as options
+from icc_cli.cli._inputs import CACHE_SUFFIXES, Input, expand
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import CACHE_SUFFIXES, Input, each, expand, sharded
+from icc_cli.cli._run import each, sharded
 from icc_cli.cli._tables import chosen
 from icc_cli.errors import UsageError
 from icc_cli.shapes import JsonObject

@@ -9,7 +9,7 @@ import typer
 
 from icc_cli.cli import _options as options
 from icc_cli.cli._figures import Numbers, Output, destination, write
-from icc_cli.cli._run import CACHE_SUFFIXES, Input, expand
+from icc_cli.cli._inputs import CACHE_SUFFIXES, Input, expand
 from icc_cli.errors import UsageError
 
 if TYPE_CHECKING:

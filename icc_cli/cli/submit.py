@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from icc_cli.cli import _inputs
 from icc_cli.cli import _options as options
-from icc_cli.cli import _run
 from icc_cli.cli._report import Reporter
 from icc_cli.errors import IccError, UsageError
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from icc_cli.cluster.job import Job
 
 INPUTS_OF = {
-    "extract": _run.CHECKPOINT_SUFFIXES,
-    "sharpness": _run.CHECKPOINT_SUFFIXES,
-    "measure": _run.CACHE_SUFFIXES,
+    "extract": _inputs.CHECKPOINT_SUFFIXES,
+    "sharpness": _inputs.CHECKPOINT_SUFFIXES,
+    "measure": _inputs.CACHE_SUFFIXES,
 }
 """The commands that take --shard, and what their inputs end in."""
 COMMAND = "icc submit: command"
@@ -166,7 +166,7 @@ def _sizes(ctx: typer.Context, command: list[str]) -> list[int] | None:
     """Bytes of each input; None when they are not there yet, as before the job that makes them has run."""
     inputs = _parsed(ctx, command)["inputs"]
     try:
-        found = list(_run.expand(inputs, INPUTS_OF[command[0]]))
+        found = list(_inputs.expand(inputs, INPUTS_OF[command[0]]))
         return [item.path.stat().st_size for item in found]
     except (UsageError, OSError):
         return None

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from icc_cli.cache import open_cache
-from icc_cli.cli._run import CHECKPOINT_SUFFIXES, expand
+from icc_cli.cli._inputs import CHECKPOINT_SUFFIXES, expand
 from tests.conftest import icc
 
 

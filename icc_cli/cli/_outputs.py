@@ -1,0 +1,41 @@
+"""Where the output of each input goes, and what is never overwritten."""
+
+from pathlib import Path
+
+from icc_cli.cli._inputs import Input
+from icc_cli.errors import UsageError
+
+SINGLE_FILE_SUFFIXES = (".h5", ".json", ".jsonl", ".csv")
+
+
+class Outputs:
+    """Where the output of each input goes: `-o X` is a folder, or a file when X ends in a known suffix."""
+
+    def __init__(self, target: Path, suffix: str) -> None:
+        self._target = target
+        self._suffix = suffix
+        self._taken: dict[Path, Path] = {}
+
+    def path(self, item: Input) -> Path:
+        """The output of `item`; UsageError when another input of this run has the same one."""
+        single = self._target.suffix in SINGLE_FILE_SUFFIXES and not self._target.is_dir()
+        output = self._target if single else self._target / _with_suffix(item.name, self._suffix)
+        first = self._taken.setdefault(output, item.path)
+        if first != item.path:
+            hint = "-o must name a folder when there are several inputs." if single else "Extract them one by one."
+            raise UsageError(f"{item.path} and {first} would both be written to {output}.", hint)
+        return output
+
+
+def refuse_another(output: Path, stored: str | None, weights: str) -> None:
+    """Raise UsageError when `output` is there and of a checkpoint with other weights than `weights`."""
+    if stored is not None and stored != weights:
+        raise UsageError(
+            f"{output} is of another checkpoint (weights {stored[:12]}, not {weights[:12]}), and is kept.",
+            "Name another folder or file with -o; --force replaces it.",
+        )
+
+
+def _with_suffix(name: Path, suffix: str) -> Path:
+    """`name` with its suffix replaced, dots elsewhere in the name kept."""
+    return name.parent / (name.name.removesuffix(name.suffix) + suffix)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from icc_cli.checkpoints.names import COUNTERS, aligned, same_shape
 from icc_cli.checkpoints.read import Checkpoint
 from icc_cli.errors import CheckpointError
+from icc_cli.loading import reason
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,8 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
             wrong,
         )
     # What a lazy module has not made yet takes the shapes of the state dict.
-    model.load_state_dict(state, strict=False)
+    try:
+        model.load_state_dict(state, strict=False)
+    except Exception as error:
+        # Networks may load their weights in ways of their own.
+        raise CheckpointError(f"{checkpoint.path} does not load into the model {spec}: {reason(error)}.") from error

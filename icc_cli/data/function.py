@@ -1,6 +1,8 @@
 """`--data file.py:function`: data that a user's own Python gives."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from icc_cli.data import torch_sets
 from icc_cli.data.assemble import HINT, assembled, is_known
 from icc_cli.data.dataset import Dataset
 from icc_cli.errors import DataError, IccError
-from icc_cli.loading import named, reason
+from icc_cli.loading import Inside, Named, named, reason
 
 GIVES = (
     "It may return a dictionary of arrays, a tuple (images or inputs, labels, sublabels), a torch Dataset, or a pair "
@@ -17,33 +19,53 @@ GIVES = (
 )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A data set of a user's program, whose samples are read as that program would."""
+
+    given: Any
+    found: Named
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def __getitem__(self, row: int) -> Any:
+        try:
+            return Inside(self.found.world, getitem)(self.given, row)
+        except IccError:
+            raise
+        except Exception as error:
+            raise DataError(f"sample {row} of {self.found.text} fails: {reason(error)}.") from error
+
+
 def load(spec: str) -> Dataset:
     """What the function, or the object, of that name gives. DataError when it fails, or gives something else."""
     found = named(spec, "data set")
+    made = isinstance(found.value, type) or (callable(found.value) and not hasattr(found.value, "__getitem__"))
     try:
-        given = found.call() if callable(found.value) and not hasattr(found.value, "__getitem__") else found.value
+        given = found.call() if made else found.value
     except IccError:
         raise
     except Exception as error:
         raise DataError(f"{spec} fails: {reason(error)}.") from error
-    return assembled(spec, _arrays(given, spec), spec)
+    return assembled(spec, Inside(found.world, _arrays)(given, found), spec)
 
 
-def _arrays(given: Any, spec: str) -> dict[str, Any]:
+def _arrays(given: Any, found: Named) -> dict[str, Any]:
     """Arrays by name, as `assembled` takes them."""
     if isinstance(given, Mapping):
-        return _by_name(given, spec)
+        return _by_name(given, found.text)
     if _is_data_set(given):
-        return _part(given, "", spec)
+        return _part(given, "", found)
     if (
         isinstance(given, tuple)
         and len(given) == 2
         and all(isinstance(part, tuple) or _is_data_set(part) for part in given)
     ):
-        return _part(given[0], "", spec) | _part(given[1], "test_", spec)
+        return _part(given[0], "", found) | _part(given[1], "test_", found)
     if isinstance(given, tuple | list):
-        return _part(given, "", spec)
-    raise DataError(f"{spec} gives a {type(given).__name__}, which is no data set.", GIVES)
+        return _part(given, "", found)
+    raise DataError(f"{found.text} gives a {type(given).__name__}, which is no data set.", GIVES)
 
 
 def _by_name(given: Mapping[Any, Any], spec: str) -> dict[str, Any]:
@@ -53,15 +75,15 @@ def _by_name(given: Mapping[Any, Any], spec: str) -> dict[str, Any]:
     return {str(name): _plain(values) for name, values in given.items()}
 
 
-def _part(given: Any, prefix: str, spec: str) -> dict[str, Any]:
+def _part(given: Any, prefix: str, found: Named) -> dict[str, Any]:
     """One split: a torch Dataset, or (samples, labels) or (samples, labels, sublabels)."""
     given = getattr(given, "dataset", given) if hasattr(given, "batch_sampler") else given  # a DataLoader's
     if _is_data_set(given):
-        parts: tuple[Any, ...] = torch_sets.read(given, spec)
+        parts: tuple[Any, ...] = torch_sets.read(_Source(given, found), found.text)
     elif isinstance(given, tuple | list) and len(given) in (2, 3):
         parts = tuple(_plain(part) for part in given)
     else:
-        raise DataError(f"{spec} gives a {type(given).__name__} that is no split of a data set.", GIVES)
+        raise DataError(f"{found.text} gives a {type(given).__name__} that is no split of a data set.", GIVES)
     pixels = isinstance(parts[0], np.ndarray) and parts[0].dtype == np.uint8
     names = ("images" if pixels else "inputs", "labels", "sublabels")
     return {prefix + name: part for name, part in zip(names, parts, strict=False) if part is not None}

@@ -34,7 +34,7 @@ def outputs_of(model: nn.Module, inputs: Arguments) -> Any:
         return model(*inputs.positional, **inputs.named)
     except CheckpointError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # Whatever a foreign forward pass raises, the user has to hear which inputs and why.
         if ran_out(error):
             raise

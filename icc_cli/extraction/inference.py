@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from icc_cli.errors import CheckpointError
+from icc_cli.loading import world_of
 
 
 @contextlib.contextmanager
@@ -19,11 +20,11 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
 
     When the block ends, however it ends, every module's mode, attributes, parameters, gradients and buffers are the
     ones they were, at the same place in memory, and so are the states of the random generators of torch, numpy and
-    Python. CheckpointError for a lazy module that has not seen a batch.
+    Python. A network from a user's file runs as in its own program. CheckpointError for a lazy module that has not seen a batch.
     """
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")
-    with random_state_kept(), _kept(model), exact_float32(), _plainly():
+    with world_of(model), random_state_kept(), _kept(model), exact_float32(), _plainly():
         hold_in_inference(model.to(device))
         torch.manual_seed(0)
         np.random.seed(0)

@@ -6,5 +6,6 @@ checkpoint, a cache or a record names.
 
 from icc_cli.loading.named import Named, named
 from icc_cli.loading.run import reason
+from icc_cli.loading.world import Inside, belongs, world_of
 
-__all__ = ["Named", "named", "reason"]
+__all__ = ["Inside", "Named", "belongs", "named", "reason", "world_of"]

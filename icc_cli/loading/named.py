@@ -9,7 +9,7 @@ from typing import Any
 
 from icc_cli.errors import UsageError
 from icc_cli.loading import run
-from icc_cli.loading.world import World
+from icc_cli.loading.world import Inside, World
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,7 @@ class Named:
 
         Raises what it raises, and UsageError when it ends Python.
         """
-        with self.world.entered():
-            try:
-                return self.value(*args, **kwargs)
-            except SystemExit as error:
-                raise UsageError(f"{self.text} ends Python (exit {error.code}).") from error
+        return Inside(self.world, self.value)(*args, **kwargs)
 
 
 def named(text: str, what: str, group: str = "") -> Named:

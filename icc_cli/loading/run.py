@@ -36,7 +36,7 @@ def module(name: str, what: str) -> Run:
     """An importable module, those of the current folder first."""
     if known := _unchanged(name):
         return known
-    world = World((str(Path.cwd()),), name)
+    world = World([str(Path.cwd())], name)
     with world.entered():
         loaded = _run(lambda: importlib.import_module(name), f"cannot import {name!r} for the {what}")
     own = [Path(loaded.__file__)] if getattr(loaded, "__file__", None) else []
@@ -76,7 +76,7 @@ def _as_python_would(path: Path, tree: ast.Module) -> tuple[ModuleType, World]:
     """Run a file as `python file.py` would, or, when it has relative imports, as a module of its package."""
     root = _package_root(path, tree)
     folders = dict.fromkeys([path.parent, *([root.parent] if root else []), Path.cwd()])
-    world = World(tuple(map(str, folders)), str(path))
+    world = World([*map(str, folders)], str(path))
     private = PREFIX + hashlib.sha256(str(path).encode()).hexdigest()[:12]
     with world.entered():
         name = private

@@ -1,7 +1,7 @@
 """From names to measures: icc's own, by name or group, and anyone's, by file, module or entry point."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from icc_cli import catalog
@@ -48,14 +48,16 @@ def _named(text: str) -> tuple[Chosen, ...]:
     names = _computed() if text == ALL else tuple(catalog.GROUPS.get(text, {text: ""} if catalog.known(text) else ()))
     if names:
         return tuple(Chosen(_own(name)) for name in names)
-    from icc_cli.loading import named
+    from icc_cli.loading import Inside, named
 
     loaded = named(text, "measure", ENTRY_POINTS)
     if not isinstance(loaded.value, Measure):
         raise UsageError(
             f"{text} is a {type(loaded.value).__name__}, expected an icc_cli.Measure.", "See docs/measures.md."
         )
-    return (Chosen(loaded.value, loaded.digest),)
+    measure, world = loaded.value, loaded.world
+    scores, reduce = Inside(world, measure.scores), measure.reduce and Inside(world, measure.reduce)
+    return (Chosen(replace(measure, scores=scores, reduce=reduce), loaded.digest),)
 
 
 def _own(name: str) -> Measure:

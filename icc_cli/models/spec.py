@@ -6,14 +6,14 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from icc_cli.errors import UsageError
-from icc_cli.loading import named, reason
+from icc_cli.loading import Inside, belongs, named, reason
 from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
 from icc_cli.shapes import JsonObject
@@ -83,6 +83,8 @@ def build(spec: ModelSpec) -> nn.Module:
         )
     if not isinstance(model, nn.Module):
         raise UsageError(f"the factory {spec.spec} gave a {type(model).__name__}, expected a torch.nn.Module.")
+    if isinstance(factory, Inside):
+        belongs(model, factory.world)
     return model
 
 
@@ -101,15 +103,10 @@ def _factory(spec: str) -> Callable[..., Any]:
         return _timm(name)
     found = named(spec, "model")
     if isinstance(found.value, nn.Module):
-        return partial(_copy_of, found.value)
+        return Inside(found.world, partial(_copy_of, found.value))
     if not callable(found.value):
         raise UsageError(f"{source} has no function or class {name!r}: it is of type {type(found.value).__name__}.")
-
-    @wraps(found.value, updated=())
-    def factory(**arguments: Any) -> Any:
-        return found.call(**arguments)
-
-    return factory
+    return Inside(found.world, found.value)
 
 
 def _copy_of(network: nn.Module) -> nn.Module:

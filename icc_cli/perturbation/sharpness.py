@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from icc_cli.extraction.inference import exact_float32
+from icc_cli.loading import world_of
 from icc_cli.perturbation import alpha, reference, sigma
 from icc_cli.perturbation.ascent import Ascents
 from icc_cli.perturbation.estimate import CONVERGED, UNDEFINED, Estimate, Settings
@@ -62,20 +63,21 @@ def sharpness_on(
     CheckpointError when the network does not take the samples or has too few outputs for the labels.
     """
     result = Sharpness()
-    for name in wanted(settings):
-        mode, kernels = MEASURES[name]
-        bn = settings.bn or ("batch" if kernels else "eval")
-        space = weight_space(
-            network, samples, kernels_only=kernels, batch_statistics=bn == "batch", batch_size=batch_size
-        )
-        with exact_float32():
-            if bn not in result.clean:
-                result.clean[bn] = space.accuracy()
-            estimate = _estimate(space, mode, settings, f"{seed}/{name}", result.clean[bn])
-        result.estimates[name], result.bn[name] = estimate, bn
-        if estimate.outcome != CONVERGED:
-            result.notes.append(_note(name, estimate, result.clean[bn], settings))
-        progress(1)
+    with world_of(network):
+        for name in wanted(settings):
+            mode, kernels = MEASURES[name]
+            bn = settings.bn or ("batch" if kernels else "eval")
+            space = weight_space(
+                network, samples, kernels_only=kernels, batch_statistics=bn == "batch", batch_size=batch_size
+            )
+            with exact_float32():
+                if bn not in result.clean:
+                    result.clean[bn] = space.accuracy()
+                estimate = _estimate(space, mode, settings, f"{seed}/{name}", result.clean[bn])
+            result.estimates[name], result.bn[name] = estimate, bn
+            if estimate.outcome != CONVERGED:
+                result.notes.append(_note(name, estimate, result.clean[bn], settings))
+            progress(1)
     return result
 
 

@@ -34,12 +34,10 @@ class Subject:
     def network(self) -> "tuple[Subject, nn.Module]":
         """The checkpoint's network with its weights, and the subject with the arguments that their shapes settle."""
         from icc_cli.checkpoints import load_into
-        from icc_cli.loading import world_of
         from icc_cli.models.infer import build_for
 
         spec, module = build_for(self.model, self.checkpoint.state)
-        with world_of(module):
-            load_into(module, self.checkpoint, spec.spec)
+        load_into(module, self.checkpoint, spec.spec)
         return replace(self, model=spec), module
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from icc_cli.checkpoints.library import renamed
 from icc_cli.checkpoints.names import COUNTERS, aligned, same_shape
 from icc_cli.checkpoints.read import Checkpoint
 from icc_cli.errors import CheckpointError
-from icc_cli.loading import reason
+from icc_cli.loading import reason, world_of
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class Fit:
 def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
     """Which entries of `state` and `model` are missing, unexpected, or of another shape."""
     own = model.state_dict()
+    tied = _tied(model, state)
     return Fit(
-        missing=[key for key in own if key not in state and not key.endswith(COUNTERS)],
+        missing=[key for key in own if key not in state and key not in tied and not key.endswith(COUNTERS)],
         unexpected=[key for key in state if key not in own and not key.endswith(COUNTERS)],
         mismatched=[
             f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
@@ -46,14 +48,37 @@ def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
     )
 
 
+def _tied(model: nn.Module, state: dict[str, Tensor]) -> set[str]:
+    """Names of parameters that have another name in `state`: safetensors keeps shared ones once."""
+    named = list(model.named_parameters(remove_duplicate=False))
+    given = {id(parameter) for name, parameter in named if name in state}
+    return {name for name, parameter in named if id(parameter) in given}
+
+
 def fit_of(model: nn.Module, checkpoint: Checkpoint) -> Fit:
     """How the checkpoint's weights fit `model`, as `load_into` sees them."""
-    return compare(model, aligned(model.state_dict(), checkpoint.state, checkpoint.path))
+    with world_of(model):
+        return compare(model, named_as_in(model, checkpoint.state, checkpoint.path))
+
+
+def named_as_in(model: nn.Module, state: dict[str, Tensor], where: object) -> dict[str, Tensor]:
+    """`state` under the names of `model`, as `aligned`, or as the library that the model is of would name it."""
+    own = model.state_dict()
+    found = aligned(own, state, where)
+    if not compare(model, found).exact:
+        candidates = (aligned(own, candidate, where) for candidate in renamed(model, state))
+        found = next((candidate for candidate in candidates if compare(model, candidate).exact), found)
+    return found
 
 
 def load_into(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
     """Load the weights, in the model's own precision; CheckpointError lists what does not fit."""
-    state = aligned(model.state_dict(), checkpoint.state, checkpoint.path)
+    with world_of(model):
+        _load(model, checkpoint, spec)
+
+
+def _load(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
+    state = named_as_in(model, checkpoint.state, checkpoint.path)
     fit = compare(model, state)
     if not fit.exact:
         raise CheckpointError(

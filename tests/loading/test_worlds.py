@@ -95,8 +95,9 @@ def expected(factor):
     return (factor * (torch.nn.functional.linear(x, state["fc1.weight"], state["fc1.bias"]) + 1)).mean(0).numpy()
 
 
-@pytest.mark.parametrize("name", ["Net", "net"])
-def test_while_the_network_runs(name, folder):
+@pytest.mark.parametrize(("name", "memory"), [("Net", 2**30), ("net", 0)])
+def test_while_the_network_runs(name, memory, folder, monkeypatch):
+    monkeypatch.setattr("icc_cli.data.torch_sets.free_memory", lambda: memory)  # without it, samples are read later
     for net, factor in (("a", 2), ("b", -3), ("a", 2)):
         model = ("--model", f"{net}/model.py:{name}", "--data", "d/data.py:Data")
         done = run("extract", "net.pt", *model, "-o", f"{net}.h5", "--force")

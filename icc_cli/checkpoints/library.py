@@ -5,9 +5,9 @@ loading does that here, on weights that are in memory: no file is read, nothing 
 """
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Any
 
 from torch import Tensor, nn
@@ -49,8 +49,8 @@ def _loaded(library: Any, module: Any, state: State) -> State | None:
 
 
 def _without_common_prefix(state: Mapping[str, Tensor]) -> State | None:
-    prefix = os.path.commonprefix([*state])
-    prefix = prefix[: prefix.rfind(".") + 1]
+    folders = zip(*(key.split(".")[:-1] for key in state), strict=False)
+    prefix = "".join(f"{names[0]}." for names in takewhile(lambda names: len(set(names)) == 1, folders))
     return {key.removeprefix(prefix): value for key, value in state.items()} if prefix else None
 
 

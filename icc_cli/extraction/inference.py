@@ -20,7 +20,8 @@ def inference(model: nn.Module, device: torch.device) -> Iterator[None]:
 
     When the block ends, however it ends, every module's mode, attributes, parameters, gradients and buffers are the
     ones they were, at the same place in memory, and so are the states of the random generators of torch, numpy and
-    Python. A network from a user's file runs as in its own program. CheckpointError for a lazy module that has not seen a batch.
+    Python. A network from a user's file runs as in its own program. CheckpointError for a lazy module that
+    has not seen a batch.
     """
     if any(is_lazy(tensor) for tensor in (*model.parameters(), *model.buffers())):
         raise CheckpointError("the model has lazy modules without weights.", "Run one batch through it first.")

@@ -118,10 +118,10 @@ _entered: list[tuple[World, list[str]]] = []
 _shown: dict[str, ModuleType] = {}
 
 
-def _folder() -> str | None:
+def _folder() -> Path | None:
     """The current folder, unless it has been removed."""
     try:
-        return os.getcwd()
+        return Path.cwd()
     except OSError:
         return None
 

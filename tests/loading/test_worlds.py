@@ -1,8 +1,8 @@
 """What a user's file imports when it is used, not when it is run, is found beside it, and nobody else finds it."""
 
 import json
-import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,9 +80,9 @@ def folder(tmp_path, monkeypatch):
     torch.manual_seed(0)
     layers = torch.nn.ModuleDict({"fc1": torch.nn.Linear(6, 5), "fc": torch.nn.Linear(5, 3)})
     torch.save(layers.state_dict(), "net.pt")
-    before = list(sys.path), list(sys.argv), os.getcwd(), sys.stdout
+    before = list(sys.path), list(sys.argv), Path.cwd(), sys.stdout
     yield tmp_path
-    assert (list(sys.path), list(sys.argv), os.getcwd(), sys.stdout) == before
+    assert (list(sys.path), list(sys.argv), Path.cwd(), sys.stdout) == before
 
 
 def run(*arguments):
@@ -155,18 +155,19 @@ def test_what_a_program_adds_to_its_path_stays_its_own(tmp_path):
     for how in ("append({!r})", "insert(0, {!r})"):
         write(tmp_path / how[:6], model=source.format(how.format(str(tmp_path / how[:6] / "lib"))))
         write(tmp_path / how[:6] / "lib", far=f"value = {how!r}")
-        before = list(sys.path), os.getcwd()
+        before = list(sys.path), Path.cwd()
         late = named(f"{tmp_path}/{how[:6]}/model.py:late", "model")
-        assert late.call() == how and (list(sys.path), os.getcwd()) == before
+        assert late.call() == how and (list(sys.path), Path.cwd()) == before
 
 
 def test_a_network_that_ends_python(folder):
-    write(folder / "a", ends="import sys\nfrom model import Net\nclass Ends(Net):\n    def forward(self, x): sys.exit(3)")
+    source = "import sys\nfrom model import Net\nclass Ends(Net):\n    def forward(self, x): sys.exit(3)"
+    write(folder / "a", ends=source)
     done = run("extract", "net.pt", "--model", "a/ends.py:Ends", "--data", "d/data.py:Data")
     assert done.exit_code == 3 and "cannot take inputs" in done.stderr
     (folder / "a" / "in_load.py").unlink()
     done = run("extract", "net.pt", "--model", "a/model.py:Net", "--data", "d/data.py:Data")
-    assert done.exit_code == 3 and "does not load into the model a/model.py:Net: No module named 'in_load'" in done.stderr
+    assert done.exit_code == 3 and "does not load into the model a/model.py:Net: No module" in done.stderr
     write(folder, factory="import sys\ndef make(): sys.exit(3)")
     with pytest.raises(UsageError, match=r"factory.py ends Python \(exit 3\)"):
         build(ModelSpec(f"{folder}/factory.py:make"))

@@ -61,9 +61,10 @@ def latex(rows: Sequence[Row], title: str, symbols: Mapping[str, str] = NO_SYMBO
     controls = [bool(row.get("control")) for row in rows]
     tables = [_tabular(part, names, cells, controls) for part in parts]
     whole = "\n\n\\medskip\n".join(tables)
-    if dense:
-        whole = "{\\footnotesize\\setlength{\\tabcolsep}{3pt}\\setlength{\\parindent}{0pt}\n" + whole + "\n}"
-    return "\n".join([*told, r"% Needs \usepackage{booktabs}.", whole])
+    size = r"\footnotesize\setlength{\tabcolsep}{3pt}" if dense else r"\setlength{\tabcolsep}{4pt}"
+    return "\n".join(
+        [*told, r"% Needs \usepackage{booktabs}.", rf"{{{size}\setlength{{\parindent}}{{0pt}}", whole, "}"]
+    )
 
 
 def _tabular(

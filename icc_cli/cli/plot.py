@@ -96,7 +96,6 @@ def k(
     target: Target = "test_accuracy",
     min_train_accuracy: LeastAccuracy = None,
     runs: Runs = None,
-    bootstrap: Annotated[int, typer.Option(min=100, hidden=True, help="The bands need no resamples.")] = 2000,
     confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the bands.")] = 0.95,
     quiet: options.Quiet = False,
     debug: options.Debug = False,

@@ -88,7 +88,7 @@ def fitted(name: str) -> list[Record]:
 def rank(models: Iterable[Record], measures: Sequence[str], joined: Iterable[Row] = (), *options: str) -> list[Row]:
     """The rows of `icc rank` over `models`, with intervals; `joined` are further columns by checkpoint."""
     joined = list(joined)
-    options = ("--measures", ",".join(measures), "--no-controls", "--interval", "within", "-q", *options)
+    options = ("--measures", ",".join(measures), "--no-controls", "-q", *options)
     with saved(models) as source, tempfile.NamedTemporaryFile("w", suffix=".csv", newline="") as side:
         if joined:
             table = csv.DictWriter(side, list(joined[0]))
@@ -179,7 +179,9 @@ def k_table(models: list[Record]) -> str:
 
 
 def depth_table(models: list[Record]) -> str:
-    """Psi of the mean over the sites of the first, the middle and the last third of each network."""
+    """Psi of the mean over the sites of the first, the middle and the last third of each network, with Holm's p over all
+    of the table.
+    """
 
     def thirds(record: Record) -> Row:
         sites = record["sites"]
@@ -193,11 +195,13 @@ def depth_table(models: list[Record]) -> str:
 
     columns = joined(models, thirds)
     parts = ("first", "middle", "last")
+    names = [f"{name}@{part}" for name in MEASURES for part in parts]
+    found = {row["measure"]: row for row in rank(models, names, columns)}
     lines = []
     for name in MEASURES:
-        found = {row["measure"]: row for row in rank(models, [f"{name}@{part}" for part in parts], columns)}
         rows = [found[f"{name}@{part}"] for part in parts]
-        lines.append([name, *totals(rows), *(psis(row, ["depth"])[0] for row in rows)])
+        shown = [f"{total}, p {row['p_holm']:.2f}" for total, row in zip(totals(rows), rows, strict=True)]
+        lines.append([name, *shown, *(psis(row, ["depth"])[0] for row in rows)])
     head = [f"{part} third of the sites" for part in parts] + [f"depth's psi, {part} third" for part in parts]
     return markdown(["measure", *head], lines)
 

@@ -53,6 +53,11 @@ WIDER = (
 )
 """Larger grids, for the full simulation alone."""
 
+BEYOND = (
+    Setting("another study, seven axes, effects of values and of pairs of values sd 1", (2,) * 7, value=1.0, pair=1.0),
+)
+"""Where the axes depend on one another so strongly that the interval across studies falls short of its name."""
+
 
 def names_of(setting):
     """The questions whose answer a setting tests: an effect that is drawn anew belongs to another study."""

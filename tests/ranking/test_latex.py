@@ -1,11 +1,12 @@
 """LaTeX tables: the paper's numbers, symbols and heads, and that they compile."""
 
+import re
 import shutil
 import subprocess
 
 import pytest
 
-from icc_cli.cli._rank_latex import decimal, latex, symbol
+from icc_cli.cli._rank_latex import AXES, decimal, latex, symbol
 
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex with booktabs")
 
@@ -33,8 +34,8 @@ def test_heads_in_the_papers_order():
     rows = [kendall("c3", depth=0.66, my_axis=None, batch_size=0.6, lr=0.88), kendall("inv_alpha", lr=-0.03)]
     lines = latex(rows, "Granulated Kendall").splitlines()
     assert lines[1] == "% Values are multiplied by the measure's direction: c3 +1, inv_alpha +1."
-    assert lines[5] == r" & lr & batch & depth & my\_axis & total \\"
-    assert lines[7:9] == [r"$c_3$ & .88 & .60 & .66 & -- & .73 \\", r"$1/\alpha'$ & $-$.03 & -- & -- & -- & .73 \\"]
+    assert lines[6] == r" & lr & batch & depth & my\_axis & total \\"
+    assert lines[8:10] == [r"$c_3$ & .88 & .60 & .66 & -- & .73 \\", r"$1/\alpha'$ & $-$.03 & -- & -- & -- & .73 \\"]
 
 
 @needs_latex
@@ -50,10 +51,28 @@ def test_tables_compile(tmp_path):
         [{"weight_decay": 4e-5, "optimizer": "sgd", "lr": "0.1 0.2", "models": 2, "pairs": 1, "ties": 0, "tau": None}],
     ]
     body = "\n\n".join(latex(rows, "A title") for rows in tables)
-    (tmp_path / "t.tex").write_text(
+    typeset(body, tmp_path)
+
+
+@needs_latex
+@pytest.mark.parametrize("sure", [False, True], ids=["plain", "with intervals"])
+def test_the_papers_eight_axes_fit_the_text_of_a_page(sure, tmp_path):
+    bounds = {"interval": [-0.58, -0.25]} if sure else {}
+    axes = {name: {"psi": -0.42, "groups": 48, "pairs": 48, "ties": 0, **bounds} for name in AXES}
+    total = {"Psi": -0.73, **({"Psi_interval": [-0.95, -0.51], "p": 0.01, "p_holm": 0.04} if sure else {})}
+    names = ("c1", "c2", "c3", "c4", "inv_sigma", "inv_sigma_kernels", "inv_alpha", "inv_alpha_kernels", "bimodality")
+    rows = [{"measure": name, "direction": 1, "models": 192, "axes": axes, **total} for name in names]
+    log, pages = typeset(latex(rows, "Granulated Kendall"), tmp_path)
+    assert "Overfull" not in log
+    assert pages == 1
+
+
+def typeset(body, folder):
+    """The log and the number of pages of an article with this text."""
+    (folder / "t.tex").write_text(
         f"\\documentclass{{article}}\\usepackage{{booktabs}}\\begin{{document}}\n{body}\n\\end{{document}}\n"
     )
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "t.pdf").exists()
+    return done.stdout, int(re.search(r"t\.pdf \((\d+) page", done.stdout)[1])

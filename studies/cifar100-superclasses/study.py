@@ -179,8 +179,8 @@ def k_table(models: list[Record]) -> str:
 
 
 def depth_table(models: list[Record]) -> str:
-    """Psi of the mean over the sites of the first, the middle and the last third of each network, with Holm's p over all
-    of the table.
+    """Psi of the mean over the sites of the first, the middle and the last third of each network, with Holm's p over
+    all of the table.
     """
 
     def thirds(record: Record) -> Row:

@@ -40,6 +40,8 @@ class Asked:
     settings: "Settings"
     side: SideTables = field(default_factory=SideTables)
     pool: bool = False
+    every: bool = False
+    """Models without a target too, each by itself."""
 
 
 def studies(inputs: Sequence[str], asked: Asked, report: Reporter) -> "tuple[Studies, int]":
@@ -58,7 +60,7 @@ def studies_of(loaded: "Loaded", asked: Asked, report: Reporter) -> "tuple[Studi
     for failure in loaded.failures:
         report.error(failure)
     sets = [_with_side_tables(one, asked, report) for one in loaded.sets]
-    found = made(sets, asked.selection, asked.settings)
+    found = made(sets, asked.selection, asked.settings, asked.every)
     for line in found.told:
         report.warn(line)
     return found, len(loaded.failures)

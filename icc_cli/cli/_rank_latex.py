@@ -48,8 +48,20 @@ def latex(rows: Sequence[Row], title: str, symbols: Mapping[str, str] = NO_SYMBO
     ordered = sorted((columns[i] for i in places), key=lambda name: (*AXES, name).index(name))
     for i, name in zip(places, ordered, strict=True):
         columns[i] = name
-    heads = [AXES[name] if name in axes and name in AXES else HEADS.get(name, escaped(name)) for name in columns]
-    signs = {row["measure"]: f"{row['measure']} {row['direction']:+d}" for row in rows if "direction" in row}
+    measures = {name for row in rows for name in row.get("places", ())}
+    heads = [
+        AXES[name]
+        if name in axes and name in AXES
+        else symbol(name, symbols)
+        if name in measures
+        else HEADS.get(name, escaped(name))
+        for name in columns
+    ]
+    signs = {
+        row["measure"]: f"{row['measure']} {row['direction']:+d}"
+        for row in rows
+        if "direction" in row and "pair" not in row
+    }
     told = [f"% {title}."] if title else []
     told += ["% Values are multiplied by the measure's direction: " + ", ".join(signs.values()) + "."] if signs else []
     told += ["% p is Holm's."] if "p_holm" in columns else []
@@ -119,8 +131,17 @@ def decimal(value: float) -> str:
 
 def _cells(row: Row, symbols: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """For each column the value, and the interval that stands below it."""
-    from icc_cli.ranking.cells import probability
+    from icc_cli.ranking.cells import model_cells, probability, significant
 
+    if "places" in row:
+        return {name: (escaped(text) if text != "-" else "--", "") for name, text in model_cells(row).items()}
+    if "pair" in row:
+        values = [significant(value) for value in (*row["values"], row["difference"])]
+        shown = dict(zip((*row["pair"], "difference"), values, strict=True))
+        shown["better"] = row["better"] or "-"
+        return {"measure": (symbol(row["measure"], symbols), "")} | {
+            name: (escaped(text) if text != "-" else "--", "") for name, text in shown.items()
+        }
     cells: dict[str, tuple[str, str]] = {}
     scale = 100 if row.get("score") in HUNDREDTHS else 1
     for name, value in row.items():

@@ -10,6 +10,7 @@ import typer
 
 from icc_cli.cli._options import Format
 from icc_cli.cli._rank_latex import latex
+from icc_cli.cli._report import Reporter
 from icc_cli.cli._tables import Row, chosen, render
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
@@ -29,12 +30,18 @@ FILE_WIDTH = 120
 NARROWEST = 60
 
 
-def emit(ranking: "Ranking", requested: Format | None, output: Path | None, verbose: bool) -> None:
-    """Print the rows, or write them to `output` and print its path. A .json file holds a list, the pipe lines."""
-    if output is None:
-        typer.echo(text(ranking, chosen(requested), _width(), verbose))
+def emit(ranking: "Ranking", requested: Format | None, output: Path | None, verbose: bool, report: Reporter) -> None:
+    """Print the rows, or write them to `output` and print its path. A .json file holds a list, the pipe lines.
+
+    What belongs to the table and has no place in JSON and CSV goes to `report`.
+    """
+    path, form = (None, chosen(requested)) if output is None else _destination(output, requested)
+    if form in (Format.json, Format.csv):
+        for line in ranking.said:
+            report.note(line)
+    if path is None:
+        typer.echo(text(ranking, form, _width(), verbose))
         return
-    path, form = _destination(output, requested)
     whole = path.suffix == ".json"
     content = json.dumps(ranking.rows, indent=1) if whole else text(ranking, form, FILE_WIDTH, verbose)
     write_atomically(path, content + "\n")
@@ -53,11 +60,12 @@ def text(ranking: "Ranking", form: Format, width: int = FILE_WIDTH, verbose: boo
     for part in ranking.parts:
         title = f"{part.name}: {part.title}" if part.name else part.title
         if form is Format.latex:
-            parts.append(latex(part.rows, title, part.symbols))
+            parts.append("\n".join([*(f"% {one}" for one in part.said), latex(part.rows, title, part.symbols)]))
         elif form is Format.markdown:
-            parts.append(_markdown(part.rows, title if len(ranking.parts) > 1 else ""))
+            shown = title if len(ranking.parts) > 1 or part.said else ""
+            parts.append(_markdown(part.rows, "\n\n".join(filter(None, (shown, *part.said)))))
         else:
-            parts.append(terminal.table(part.rows, title, width, verbose))
+            parts.append(terminal.table(part.rows, title, width, verbose, part.said))
     return "\n\n".join(parts)
 
 
@@ -84,7 +92,11 @@ def _flat(row: Row) -> Row:
     """Every number in a column of its own: `lr.psi`, `lr.groups`, `Psi_interval.low`."""
     flat: Row = {}
     for key, value in row.items():
-        if key == "axes":
+        if key in ("places", "metrics"):
+            flat |= value if key == "metrics" else {f"place.{name}": place for name, place in value.items()}
+        elif key in ("values", "pair"):
+            flat |= {f"{key}.{place}": one for place, one in zip(("first", "second"), value, strict=True)}
+        elif key == "axes":
             for axis, numbers in value.items():
                 flat |= {f"{axis}.{name}": number for name, number in _split(numbers).items()}
         else:

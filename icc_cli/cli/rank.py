@@ -30,6 +30,7 @@ class Seeds(StrEnum):
 
 
 KENDALL = "Kendall's options"
+MODELS = "The checkpoints themselves"
 
 
 def rank(
@@ -37,6 +38,24 @@ def rank(
         list[str],
         typer.Argument(metavar="INPUT...", help="Record files, folders of them, one table, or - (stdin)."),
     ],
+    checkpoints: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoints",
+            help="List the checkpoints, the one predicted to generalize best first.",
+            rich_help_panel=MODELS,
+        ),
+    ] = False,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Measures that order the checkpoints. Default: the paper's.", rich_help_panel=MODELS
+        ),
+    ] = None,
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Compare two checkpoints by each measure.", rich_help_panel=MODELS),
+    ] = None,
     target: Annotated[
         str, typer.Option(metavar="NAME", help="test_accuracy, generalization_gap, or any column.")
     ] = "test_accuracy",
@@ -131,11 +150,11 @@ def rank(
     """Rank models by each measure, and compare with the order of a target: the granulated Kendall table.
 
     An axis' psi is the mean, over the groups of models that differ in one hyperparameter alone, of Kendall's tau
-    between measure and target; Psi is the mean of the axes.
+    between measure and target; Psi is the mean of the axes. Without hyperparameters there is tau over all pairs.
+    With --checkpoints, list the models themselves, in the order of their predicted generalization.
     """
-    from icc_cli.ranking.rank import ranking
+    from icc_cli.ranking.rank import models_asked, ranking, scored_of, selected
     from icc_cli.ranking.resampling import bootstrap_of
-    from icc_cli.ranking.scores import score_of
     from icc_cli.ranking.sources.selection import Selection
     from icc_cli.ranking.study import Settings
 
@@ -155,15 +174,15 @@ def rank(
         "random_seed": random_seed,
         "test_samples": test_samples,
     }
-    scored = score_of(score, {name: value for name, value in asked.items() if value is not None})
-    selection = Selection(target, names_of(hparams), names_of(measures), (given,) if given else ())
+    wanted = models_asked(checkpoints, names_of(by), pair)
+    selection = selected(Selection(target, names_of(hparams), names_of(measures), (given,) if given else ()), wanted)
+    scored = scored_of(score, {name: value for name, value in asked.items() if value is not None}, wanted, selection)
     settings = Settings(directions_of(direction or []), min_train_accuracy, seeds.value, controls, common)
-    made, failures = studies(
-        inputs, Asked(selection, settings, SideTables(runs, join, key, names_of(metrics)), pool), report
-    )
+    side = SideTables(runs, join, key, names_of(metrics))
+    made, failures = studies(inputs, Asked(selection, settings, side, pool, wanted is not None), report)
     found = ranking(made, scored)
     for line in found.notes:
         report.note(line)
-    emit(found, format, output, verbose)
+    emit(found, format, output, verbose, report)
     if failures:
         raise typer.Exit(EXIT_SOME_FAILED)

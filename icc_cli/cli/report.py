@@ -15,7 +15,7 @@ from icc_cli.cli._figures import LeastAccuracy, Records, Runs, Target
 from icc_cli.cli._rank_input import Asked, SideTables, located, names_of, studies_of
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.errors import UsageError
+from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
 from icc_cli.shapes import JsonObject
 
@@ -60,18 +60,31 @@ def report(
     last = [(where, record) for where, record in found if record.weights_sha256 not in early]
     asked = Asked(Selection(target, measures=names_of(measures)), Settings({}, min_train_accuracy), SideTables(runs))
     curves = replace(asked, selection=replace(asked.selection, measures=k_curves.MEASURES))
-    made, told = _studies(last, asked, say)
+    ordered, told = _studies(last, replace(asked, every=True), Reporter(quiet=True))
+    made: Sequence[tuple[ModelSet, Study | None]]
+    try:
+        made, more = _studies(last, asked, say)
+    except (UsageError, FormatError) as error:
+        made, more = [(models, None) for models, _ in ordered], [f"The measures are not ranked: {error}"]
+    told = list(dict.fromkeys([*told, *more]))
     swept = {models.name: (models, study) for models, study in _curves(last, curves)}
     if early:
         told.append(f"{len(found) - len(last)} records of earlier epochs are shown along training, and not ranked.")
     every = {one.name: one for one in record_sets(found)}
     sets = [models for models, _ in made]
-    parts = [page.paragraph(f"{_count(sets)}, ranked by {target}. Made by icc {__version__}.")]
-    for models, study in made:
-        parts.append(page.heading(models.name or "Models"))
-        ranking, notes = _ranking(study)
+    parts = [
+        page.paragraph(f"{_count([models for models, _ in ordered])}, ranked by {target}. Made by icc {__version__}.")
+    ]
+    for models, every_one in ordered:
+        ranking, notes = _order(models.name, every_one)
         parts += ranking
         told += notes
+    for models, study in made:
+        parts.append(page.heading(models.name or "Models"))
+        if study is not None:
+            ranking, notes = _ranking(study)
+            parts += ranking
+            told += notes
         drawn, missing = _figures(models, study, swept.get(models.name), every.get(models.name))
         parts += drawn
         told += missing
@@ -111,8 +124,22 @@ def _curves(found: "Sequence[Located]", asked: Asked) -> "list[tuple[ModelSet, S
     """The same with the measures over neurons at every k; none where the records do not hold them."""
     try:
         return _studies(found, asked, Reporter(quiet=True))[0]
-    except UsageError:
+    except (FormatError, UsageError):
         return []
+
+
+def _order(name: str, study: "Study") -> tuple[list[str], list[str]]:
+    """The models by predicted generalization, with what is said of the order, and its notes."""
+    from icc_cli.plots import page
+    from icc_cli.ranking.cells import lines
+    from icc_cli.ranking.order import order
+
+    part = order(study)
+    heading = f"Which generalize best: {name}" if name else "Which generalize best"
+    table = page.table([dict(line.head) for line in lines(part.rows)])
+    return [page.heading(heading), table, page.paragraph(" ".join((f"{part.title}.", *part.said)), quiet=True)], [
+        *part.notes
+    ]
 
 
 def _ranking(study: "Study") -> tuple[list[str], list[str]]:
@@ -145,7 +172,7 @@ def _ranking(study: "Study") -> tuple[list[str], list[str]]:
 
 def _figures(
     models: "ModelSet",
-    study: "Study",
+    study: "Study | None",
     swept: "tuple[ModelSet, Study] | None",
     every: "RecordSet | None",
 ) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ IN_HUNDREDTHS = ("cmi", "pgdl")
 LEAST_P = 0.001
 COUNTS = ("groups", "pairs", "ties")
 HEADS = {"direction": "dir", "p_holm": "Holm"}
-HIDDEN = ("set", "control", "sign", "interval", "axes", "score", "versus")
+HIDDEN = ("set", "control", "sign", "interval", "axes", "score", "versus", "pair")
 UNSURE = "*"
 
 
@@ -66,6 +66,11 @@ def probability(p: float | None) -> str:
     return f"<{LEAST_P:.3f}"[:1] + ".001" if p < LEAST_P else "1" if p >= 1 else f"{p:.3f}".removeprefix("0")
 
 
+def significant(value: float | None) -> str:
+    """Four digits of a number that is no coefficient."""
+    return "-" if value is None else f"{value:.4g}"
+
+
 def plain(value: Any) -> str:
     """Any other cell."""
     if value is None:
@@ -76,11 +81,17 @@ def plain(value: Any) -> str:
 
 
 def _head(row: Row) -> dict[str, str]:
+    if "places" in row:
+        return model_cells(row)
     shown = {}
     explained = "measure" not in row
     for name, value in row.items():
         if explained:
             shown[name] = coefficient(value) if name == "tau" else str(value)
+        elif name == "values":
+            shown |= {one: significant(number) for one, number in zip(row["pair"], value, strict=True)}
+        elif name == "difference" and "pair" in row:
+            shown[name] = significant(value)
         elif name in HIDDEN or (name == "given" and "axes" in row):
             continue
         elif name == "direction":
@@ -96,6 +107,14 @@ def _head(row: Row) -> dict[str, str]:
         else:
             shown[name] = plain(value)
     return shown
+
+
+def model_cells(row: Row) -> dict[str, str]:
+    """The cells of a model in the order of the models."""
+    shown = {"checkpoint": row["checkpoint"], "place": plain(row["place"])}
+    shown["mean"] = "-" if row["mean_place"] is None else f"{row['mean_place']:.1f}"
+    shown |= {name: "-" if place is None else f"{place:g}" for name, place in row["places"].items()}
+    return shown | {name: significant(value) for name, value in row["metrics"].items()}
 
 
 def _scaled_interval(row: Row, value: Sequence[float]) -> str:

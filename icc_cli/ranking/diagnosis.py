@@ -43,7 +43,11 @@ def diagnose(
 def _axes(axes: Sequence[Axis], models: int) -> list[str]:
     lines = []
     if not axes:
-        lines.append("no hyperparameter varies, so there is no axis and no Psi.")
+        lines.append(
+            "no hyperparameter is known to vary, so there is no axis and no Psi, which needs groups of models that "
+            "differ in one hyperparameter alone: tau is over all pairs. Give hyperparameters with --runs, columns with "
+            "--hparams, or --model-arg when extracting."
+        )
     empty = [axis.name for axis in axes if axis.groups == 0]
     if empty:
         lines.append(f"no two models differ in this alone, so it is left out of Psi: {listed(empty)}.")

@@ -7,7 +7,7 @@ from icc_cli.ranking.cells import footnotes, lines
 from icc_cli.ranking.rows import Row
 
 
-def table(rows: Sequence[Row], title: str) -> str:
+def table(rows: Sequence[Row], title: str, said: Sequence[str] = ()) -> str:
     """One table with the title as its caption; controls stand under a rule."""
     shown = lines(rows)
     head = list(dict.fromkeys(name for line in shown for name in line.head))
@@ -21,5 +21,5 @@ def table(rows: Sequence[Row], title: str) -> str:
         cells = [line.head.get(name, "-") for name in head] + [line.axes.get(name, "-") for name in axes]
         out += [f"<td>{escape(cell)}</td>" for cell in cells]
         out.append("</tr>")
-    notes = "; ".join(footnotes(rows, False))
+    notes = " ".join([*said, "; ".join(footnotes(rows, False))]).strip()
     return "".join(out) + "</tbody></table>" + (f"<p>{escape(notes)}</p>" if notes else "")

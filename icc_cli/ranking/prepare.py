@@ -9,30 +9,25 @@ from icc_cli.ranking.names import listed, suggestion
 from icc_cli.ranking.replicates import Seeds, averaged
 from icc_cli.ranking.table import SEED, TRAIN, ModelTable, with_gap
 from icc_cli.ranking.units import in_fractions
-from icc_cli.ranking.values import canonical, float32_copies
+from icc_cli.ranking.values import canonical, codes, float32_copies
 
 LARGEST_WHOLE = 2.0**53
 
 
-def prepare(table: ModelTable, target: str, min_train_accuracy: float | None = None) -> tuple[ModelTable, list[str]]:
+def prepare(
+    table: ModelTable, target: str, min_train_accuracy: float | None = None, every: bool = False
+) -> tuple[ModelTable, list[str]]:
     """The models to rank, each by itself, and what was converted or left out.
 
     Accuracies become fractions, the generalization gap is taken where it is not there, infinite measures are no
-    value. Models without a finite target are left out, and with `min_train_accuracy` those under it.
+    value. Models without a finite target are left out, unless `every` keeps them, and with `min_train_accuracy` those
+    under it.
     UsageError when no model has the target; FormatError when fewer than two models are left.
     """
     table, told = in_fractions(table, target)
     table = with_gap(table)
-    goal = table.column(target)
-    if len(table) and np.isnan(goal).all():
-        raise UsageError(
-            f"no model has a value for the target {target!r}.",
-            f"Name another with --target, or give it with --runs. {suggestion(target, table.known_names)}",
-        )
-    known = np.isfinite(goal)
-    if not known.all():
-        told.append(f"{np.sum(~known)} of {len(table)} models have no {target}, and are left out.")
-        table = table.take(known)
+    if not every:
+        table = _with_target(table, target, told)
     if min_train_accuracy is not None:
         table = _fitted(table, min_train_accuracy, told)
     _enough(table, told)
@@ -41,8 +36,27 @@ def prepare(table: ModelTable, target: str, min_train_accuracy: float | None = N
     return table, told
 
 
+def _with_target(table: ModelTable, target: str, told: list[str]) -> ModelTable:
+    goal = table.column(target)
+    if len(table) and np.isnan(goal).all():
+        raise UsageError(
+            f"no model has a value for the target {target!r}.",
+            f"Name another with --target, or give it with --runs. {suggestion(target, table.known_names)} "
+            "`icc rank --checkpoints` orders the models without one.",
+        )
+    known = np.isfinite(goal)
+    if not known.all():
+        told.append(f"{np.sum(~known)} of {len(table)} models have no {target}, and are left out.")
+    return table.take(known)
+
+
 def averaged_models(table: ModelTable, seeds: Seeds) -> tuple[ModelTable, list[str]]:
-    """The models with replicates averaged; FormatError when one is left."""
+    """The models with replicates averaged; FormatError when one is left.
+
+    Where no hyperparameter varies, nothing says which models are replicates, and each stays by itself.
+    """
+    if not any(codes(cells).max(initial=0) for name, cells in table.hparams.items() if name != SEED):
+        return table, []
     table, told = averaged(table, seeds)
     _enough(table, told)
     return table, told
@@ -96,14 +110,9 @@ def _oddities(table: ModelTable) -> list[str]:
 def only_hparams(table: ModelTable, names: tuple[str, ...] | None) -> ModelTable:
     """The table with the named hyperparameters and the seed alone; the others no longer tell models apart.
 
-    None keeps all; UsageError when there is none, or a name is not there.
+    None keeps all; UsageError when a name is not there.
     """
     if names is None:
-        if not set(table.hparams) - {SEED}:
-            raise UsageError(
-                "there is no hyperparameter.",
-                f"Name columns with --hparams, or a table with --runs. There are: {listed(table.known_names)}.",
-            )
         return table
     for name in names:
         if name not in table.hparams:

@@ -17,6 +17,8 @@ class Part:
     notes: tuple[str, ...] = ()
     symbols: Mapping[str, str] = field(default_factory=dict)
     """LaTeX of the measures that icc does not declare, as their records say."""
+    said: tuple[str, ...] = ()
+    """Sentences that belong to the table, and stand under its title."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,17 @@ class Ranking(Sequence[Row]):
         several = len(self.parts) > 1
         return [f"{part.name}: {note}" if several else note for part in self.parts for note in part.notes]
 
+    @property
+    def said(self) -> list[str]:
+        """The sentences that stand under the titles."""
+        several = len(self.parts) > 1
+        return [f"{part.name}: {one}" if several else one for part in self.parts for one in part.said]
+
     def __getitem__(self, key):  # type: ignore[no-untyped-def]
-        """The row at a place, the rows of a slice, or the first row of a measure."""
+        """The row at a place, the rows of a slice, or the first row of a measure or a checkpoint."""
         if isinstance(key, str):
             for row in self.rows:
-                if row.get("measure") == key:
+                if row.get("measure", row.get("checkpoint")) == key:
                     return row
             raise KeyError(key)
         return self.rows[key]
@@ -53,7 +61,7 @@ class Ranking(Sequence[Row]):
         return iter(self.rows)
 
     def __str__(self) -> str:
-        return "\n\n".join(text.table(part.rows, part.title, text.WIDTH) for part in self.parts)
+        return "\n\n".join(text.table(part.rows, part.title, text.WIDTH, said=part.said) for part in self.parts)
 
     def _repr_html_(self) -> str:
-        return "".join(html.table(part.rows, part.title) for part in self.parts)
+        return "".join(html.table(part.rows, part.title, part.said) for part in self.parts)

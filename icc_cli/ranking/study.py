@@ -19,7 +19,7 @@ from icc_cli.ranking.names import listed
 from icc_cli.ranking.prepare import averaged_models, only_hparams, prepare
 from icc_cli.ranking.replicates import Seeds
 from icc_cli.ranking.sources.selection import Selection, chosen_measures
-from icc_cli.ranking.table import TRAIN, ModelTable
+from icc_cli.ranking.table import TRAIN, ModelTable, with_networks
 from icc_cli.ranking.values import Floats
 
 
@@ -73,6 +73,15 @@ class Study:
         return directed(self.table, self.measures)
 
     @property
+    def sense(self) -> int:
+        """-1 for a target that should be small, +1 for the others."""
+        return directions.sense(self.target) or 1
+
+    def predicted(self, measures: Sequence[str]) -> Floats:
+        """(M, K) some of the measures, turned so that a larger value predicts a better target."""
+        return self.sense * directed(self.table, {name: self.measures[name] for name in measures})
+
+    @property
     def axis_names(self) -> list[str]:
         return [axis.name for axis in self.axes]
 
@@ -100,7 +109,7 @@ def study_of(table: ModelTable, selection: Selection, settings: Settings | None 
     UsageError for an option that names nothing, FormatError when fewer than two models are left.
     """
     settings = settings or Settings()
-    table = only_hparams(table, selection.hparams)
+    table = only_hparams(with_networks(table), selection.hparams)
     names = chosen_measures([column for column in table.columns if column not in selection.apart], selection, table)
     runs, told = prepare(table, selection.target, settings.min_train_accuracy)
     runs = with_random(runs)
@@ -122,6 +131,22 @@ def study_of(table: ModelTable, selection: Selection, settings: Settings | None 
         tuple(told),
         tuple(merged),
     )
+
+
+def every_model(table: ModelTable, selection: Selection, settings: Settings | None = None, name: str = "") -> Study:
+    """The study of every model, whether its target is known or not, each by itself: no axes, controls or averages.
+
+    UsageError for an option that names nothing, FormatError for fewer than two models.
+    """
+    settings = settings or Settings()
+    names = chosen_measures([column for column in table.columns if column not in selection.apart], selection, table)
+    directions.refuse_unknown(settings.directions, names)
+    models, told = prepare(table, selection.target, settings.min_train_accuracy, every=True)
+    if settings.common:
+        models = _common(models, names, told)
+    measures = {one: expected(one, selection.target, settings.directions, table.about) for one in names}
+    told += directions.notes(measures, selection.target, table.about)
+    return Study(name, models, models, selection.target, measures, {}, (), tuple(told))
 
 
 def _control(name: str, selection: Selection, settings: Settings) -> Expected:

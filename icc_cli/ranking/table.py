@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from icc_cli.catalog import About
-from icc_cli.ranking.values import Floats, Value
+from icc_cli.ranking.values import Floats, Value, codes
 
 SEED = "seed"
 TRAIN, TEST, GAP = "train_accuracy", "test_accuracy", "generalization_gap"
+MODEL = "model"
+MODEL_NAMES = frozenset({MODEL, "model_name", "arch", "architecture", "network", "net", "backbone", "family"})
+"""Hyperparameters that name the architecture themselves."""
 METRICS = (TRAIN, TEST, GAP, "train_loss", "test_loss")
 
 
@@ -25,6 +28,7 @@ class ModelTable:
     values    (M, C) float64, NaN where a model has no value
     keys      M identities: the weights' hash, or the row's number; one a model
     header    every column that the source has, also those that were not read
+    networks  M names of the architectures; empty when none is known
     about     by measure, what its records say of it, for measures that the catalog does not have
     """
 
@@ -35,6 +39,7 @@ class ModelTable:
     keys: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
     about: dict[str, About] = field(default_factory=dict)
+    networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.keys) != len(self.names):
@@ -63,6 +68,7 @@ class ModelTable:
             hparams={name: tuple(values[i] for i in index) for name, values in self.hparams.items()},
             values=self.values[index],
             keys=tuple(self.keys[i] for i in index),
+            networks=tuple(self.networks[i] for i in index) if self.networks else (),
         )
 
     def with_column(self, name: str, values: Floats) -> "ModelTable":
@@ -76,6 +82,19 @@ class ModelTable:
     def with_hparam(self, name: str, values: Sequence[Value]) -> "ModelTable":
         """The table with one hyperparameter added, or replaced."""
         return replace(self, hparams={**self.hparams, name: tuple(values)})
+
+
+def with_networks(table: ModelTable) -> ModelTable:
+    """The table with the architecture as the hyperparameter `model`, where the models have several.
+
+    Not where a hyperparameter is called a model already. Nor where models of one architecture are told apart by nothing
+    else, not even a seed: whether they are replicates is not known.
+    """
+    kinds = len(set(table.networks))
+    if kinds < 2 or any(name.lower() in MODEL_NAMES for name in table.hparams):
+        return table
+    known = any(codes(cells).max(initial=0) > 0 for cells in table.hparams.values())
+    return table.with_hparam(MODEL, table.networks) if known or kinds == len(table) else table
 
 
 def with_gap(table: ModelTable) -> ModelTable:

@@ -11,8 +11,9 @@ GAP = "  "
 RULE = "─"
 
 
-def table(rows: Sequence[Row], title: str, width: int = WIDTH, verbose: bool = False) -> str:
-    """The title, then Psi and what belongs to it, then the axes, folded into blocks of at most `width` characters.
+def table(rows: Sequence[Row], title: str, width: int = WIDTH, verbose: bool = False, said: Sequence[str] = ()) -> str:
+    """The title and what is `said` below it, then Psi and what belongs to it, then the axes, folded into blocks of at
+    most `width` characters.
 
     Every block begins with the measures; controls stand under a rule. A column wider than `width` stands alone.
     """
@@ -28,7 +29,7 @@ def table(rows: Sequence[Row], title: str, width: int = WIDTH, verbose: bool = F
     blocks = [block for part in parts for block in _folded(part, widths, width - widths[first]) if block]
     drawn = [_block([first, *block], cells, shown, widths) for block in blocks or [[]]]
     notes = [textwrap.fill(note, width) for note in footnotes(rows, verbose)]
-    top = [textwrap.fill(title, width)] if title else []
+    top = ["\n".join(textwrap.fill(one, width) for one in (title, *said) if one)] if title or said else []
     return "\n\n".join([*top, *drawn]) + ("\n\n" + "\n".join(notes) if notes else "")
 
 

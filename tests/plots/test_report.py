@@ -7,10 +7,13 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from typer.testing import CliRunner
 
 from icc_cli import records
+from icc_cli.cli import app
 from icc_cli.plots.style import rounded
 from tests.conftest import icc
+from tests.ranking.test_order import models, of_models, text
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -122,3 +125,31 @@ def test_records_without_sites_or_ks_say_why_figures_are_missing(family, tmp_pat
     assert text.count("<figure>") == 3
     for option in ("--all-k", "--per-site", "--save-epochs"):
         assert option in text
+
+
+@pytest.mark.parametrize("accuracy", [None, [0.5, 0.25, 0.75, 0.5]])
+def test_the_models_come_first_whether_their_accuracies_are_known_or_not(accuracy, tmp_path):
+    (tmp_path / "r.jsonl").write_text(text(models([[3, 1], [1, 3], [4, 4], [2, 2]], accuracy)))
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "r.jsonl"), "-o", str(tmp_path / "r.html")])
+    assert done.exit_code == 0, done.output
+    found = Page()
+    found.feed((tmp_path / "r.html").read_text("utf-8"))
+    words = found.text.split("Which generalize best")[1]
+    assert words.index("m2.pt") < words.index("m0.pt") < words.index("m3.pt")
+    assert ("Granulated Kendall" in words) == (accuracy is not None)
+    assert ("The measures are not ranked" in words) == (accuracy is None)
+
+
+def test_a_lone_model_beside_others_is_left_out_with_a_note(tmp_path):
+    grid = of_models(["vgg"] * 3 + ["wrn"], [*({"lr": lr} for lr in (1, 2, 3)), {}])
+    (tmp_path / "r.jsonl").write_text(text(grid))
+    for command, name in (
+        ("report", "r.html"),
+        ("plot scatter", "s.pdf"),
+        ("plot psi", "p.svg"),
+        ("plot axes", "a.svg"),
+    ):
+        done = CliRunner().invoke(app, [*command.split(), str(tmp_path / "r.jsonl"), "-o", str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+        assert "wrn on digits is not ranked: there is one model" in done.stderr
+    assert "wrn on digits is not ranked" in (tmp_path / "r.html").read_text("utf-8")

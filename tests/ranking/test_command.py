@@ -234,7 +234,6 @@ USE = ("--hparams", "lr", "--target", "acc", "--measures", "m")
         (TABLE, ("--hparams", "depth", *USE[2:]), 2, "no hyperparameter 'depth'"),
         (TABLE, (*USE[:2], "--target", "loss", *USE[4:]), 2, "target 'loss'"),
         (TABLE, (*USE[:4], "--measures", "nope"), 2, "no column 'nope'"),
-        (TABLE, USE[2:], 2, "no hyperparameter"),
         (TABLE, (*USE, "--direction", "m=2"), 2, "--direction"),
         (TABLE, (*USE, "--score", "pgdl", "--versus", "m"), 2, "--versus"),
         (TABLE.replace("0.6,2", "0.6,two"), USE, 4, "line 3"),

@@ -54,7 +54,7 @@ def score(study: Study, options: Options) -> Part:
     controls, _ = _rows(study, study.controls, options)
     for row in controls:
         row["p_holm"] = None
-    if options.question == ACROSS and sum(axis.groups > 0 for axis in study.axes) < 2:
+    if study.axes and options.question == ACROSS and sum(axis.groups > 0 for axis in study.axes) < 2:
         notes.append("fewer than two axes have a value, so that nothing is said across studies: see --interval within.")
     notes += _beaten(study, options)
     rows += [{"measure": row.pop("measure"), "control": True, **row} for row in controls]
@@ -78,7 +78,7 @@ def _rows(study: Study, measures: dict[str, Expected], options: Options) -> tupl
 
 def _beaten(study: Study, options: Options) -> list[str]:
     """Names each measure that no control is surely below: no lead over one has an interval above 0."""
-    if not study.controls:
+    if not study.controls or not study.axes:
         return []
     values, others = study.values, directed(study.table, study.controls)
     same = configurations(study.table)

@@ -93,12 +93,38 @@ def _by(names: Sequence[str], rows: Sequence[Cells], where: str, key: str) -> li
 
 def _keys(name: str, numbered: bool) -> list[str]:
     path = PurePath(name)
-    base = path.name
-    stem = base.removesuffix(path.suffix) if path.suffix in CHECKPOINT_SUFFIXES else base
-    numbers = re.findall(r"\d+", stem) if numbered else []
+    numbers = re.findall(r"\d+", _stem(path)) if numbered else []
+    return list(dict.fromkeys((name, *_ends(name), *reversed(path.parts[:-1]), *numbers[-1:])))
+
+
+def _ends(name: str) -> list[str]:
+    """The path, then without its first folder, and so on, each with and without the suffix."""
+    path = PurePath(name)
     ends = [str(PurePath(*path.parts[start:])) for start in range(len(path.parts))]
-    whole = [end for path_end in ends for end in (path_end, path_end.removesuffix(base) + stem)]
-    return list(dict.fromkeys((name, *whole, *reversed(path.parts[:-1]), *numbers[-1:])))
+    return [end for whole in ends for end in (whole, whole.removesuffix(path.name) + _stem(path))]
+
+
+def _stem(path: PurePath) -> str:
+    return path.name.removesuffix(path.suffix) if path.suffix in CHECKPOINT_SUFFIXES else path.name
+
+
+def place_of(wanted: str, names: Sequence[str]) -> int:
+    """Which of `names` a user means by `wanted`: as written, or by the end of either path, with or without a suffix.
+
+    UsageError when it is none of them, or several.
+    """
+    if wanted in names:
+        return names.index(wanted)
+    keys = [set(_ends(name)) for name in names]
+    for end in _ends(wanted):
+        fits = [i for i, own in enumerate(keys) if end in own]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise UsageError(
+                f"{wanted} may be {listed([names[i] for i in fits])}.", "Write the path as the records have it."
+            )
+    raise UsageError(f"there is no checkpoint {wanted!r}.", suggestion(wanted, names))
 
 
 def unmatched(names: Sequence[str], found: Sequence[Cells | None], where: str) -> list[str]:

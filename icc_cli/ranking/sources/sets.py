@@ -1,12 +1,14 @@
-"""Sets of models that belong on one panel: those of one data set and one architecture."""
+"""Sets of models that belong on one panel: those of one data set and one architecture, or of architectures that were
+trained alike."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_cli.ranking.sources.joined import join
-from icc_cli.ranking.table import ModelTable
+from icc_cli.ranking.table import MODEL_NAMES, SEED, ModelTable
+from icc_cli.ranking.values import canonical
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
 
@@ -15,7 +17,8 @@ Located = tuple[str, Record]
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The records of models of one data set and architecture, each with where it lies."""
+    """The records of models of one data set and architecture, or of several that were trained alike, each with where
+    it lies."""
 
     name: str
     found: tuple[Located, ...]
@@ -38,11 +41,20 @@ class ModelSet(RecordSet):
 
 
 def record_sets(found: Sequence[Located]) -> list[RecordSet]:
-    """The sets in order of appearance, from (where, record) pairs."""
+    """The sets in order of appearance, from (where, record) pairs.
+
+    Records of one data set are of one set when they are of one architecture, or when the architecture and the arguments
+    of the model are all that their hyperparameters, the seed apart, tell apart: then it is what varies between them.
+    """
+    data: dict[str, list[Located]] = {}
+    for item in found:
+        data.setdefault(_data_key(item[1]), []).append(item)
     groups: dict[tuple[str, str], list[Located]] = {}
-    for where, record in found:
-        groups.setdefault(_key(record), []).append((where, record))
-    names = [_name(items[0][1]) for items in groups.values()]
+    for digest, items in data.items():
+        alike = len({_training(record) for _, record in items}) == 1
+        for item in items:
+            groups.setdefault((digest, "" if alike else network(item[1])), []).append(item)
+    names = [_name(items) for items in groups.values()]
     return [
         RecordSet(name if names.count(name) == 1 else f"{name} [{digest[:6]}]", tuple(items))
         for (digest, _), name, items in zip(groups, names, groups.values(), strict=True)
@@ -58,10 +70,11 @@ def model_sets(found: Sequence[Located], sweep: bool = False, pool: bool = False
     for one in [RecordSet("", tuple(found))] if pool else record_sets(found):
         table, lines = join(one.found, sweep)
         told += lines
-        sets.append(ModelSet(one.name, one.found, table))
+        sets.append(ModelSet(one.name, one.found, replace(table, networks=_networks(one))))
     if len(sets) > 1:
         told.append(
-            f"the records are of {len(sets)} sets, each of one data set and architecture: "
+            f"the records are of {len(sets)} sets, each of one data set, and of one architecture or of some that were "
+            "trained alike: "
             f"{', '.join(one.name for one in sets)}; --pool makes one of them."
         )
     return sets, told
@@ -69,9 +82,7 @@ def model_sets(found: Sequence[Located], sweep: bool = False, pool: bool = False
 
 def network(record: Record) -> str:
     """The architecture's short name: `wrn`, `resnet18` of `torchvision:resnet18`; empty when it is not said."""
-    model = record.model
-    spec = model.get("spec", "") if isinstance(model, dict) else model or ""
-    return str(spec).rsplit(":", 1)[-1]
+    return _spec(record).rsplit(":", 1)[-1]
 
 
 def _data(record: Record) -> JsonObject:
@@ -79,13 +90,44 @@ def _data(record: Record) -> JsonObject:
     return data if isinstance(data, dict) else {"spec": data}
 
 
-def _key(record: Record) -> tuple[str, str]:
+def _data_key(record: Record) -> str:
     data = _data(record)
-    return str(data.get("digest") or json.dumps(data, sort_keys=True, default=str)), network(record)
+    return str(data.get("digest") or json.dumps(data, sort_keys=True, default=str))
 
 
-def _name(record: Record) -> str:
+def _training(record: Record) -> str:
+    """What a network was trained with, but for its architecture, the arguments of its model, and the seed."""
+    own = record.model.get("args") if isinstance(record.model, dict) else None
+    apart = {SEED, *(own if isinstance(own, dict) else ())}
+    kept = {name: canonical(value) for name, value in record.hparams.items()}
+    return json.dumps(
+        {name: value for name, value in kept.items() if name not in apart and name.lower() not in MODEL_NAMES},
+        sort_keys=True,
+        default=str,
+    )
+
+
+def _spec(record: Record) -> str:
+    model = record.model
+    return str(model.get("spec", "") if isinstance(model, dict) else model or "")
+
+
+def _networks(models: RecordSet) -> tuple[str, ...]:
+    """The architecture of each checkpoint: its short name, or the whole one where two share that; none where one is
+    not said."""
+    specs = {record.weights_sha256: _spec(record) for record in reversed(models.records)}
+    if not all(specs.values()):
+        return ()
+    names = {spec: spec.rsplit(":", 1)[-1] for spec in specs.values()}
+    if len(set(names.values())) < len(names):
+        names = {spec: spec for spec in names}
+    return tuple(names[specs[digest]] for digest in models.hashes)
+
+
+def _name(found: Sequence[Located]) -> str:
+    record = found[0][1]
     data = _data(record)
     kind, _, path = str(data.get("spec") or "").partition(":")
-    parts = [part for part in (network(record), Path(path).stem if path else kind) if part]
-    return " on ".join(parts)
+    networks = list(dict.fromkeys(network(one) for _, one in found))
+    architecture = networks[0] if len(networks) == 1 else f"{len(networks)} architectures"
+    return " on ".join(part for part in (architecture, Path(path).stem if path else kind) if part)

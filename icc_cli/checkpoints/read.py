@@ -24,6 +24,7 @@ from icc_cli.checkpoints.identity import (
 from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_tensors
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
+from icc_cli.folders import INDEX, checkpoints_in, parts_by_name, whole_name
 from icc_cli.shapes import JsonObject
 
 FORMAT = "icc-checkpoint"
@@ -60,18 +61,12 @@ def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) 
     allows the file to run code. Raises CheckpointError for a file that cannot be read safely, that holds no
     state dict, or several, or that is something else.
     """
-    if path.is_dir():
-        inside = sorted(item.name for item in path.iterdir() if item.suffix in (".safetensors", ".pt", ".pth", ".bin"))
-        if (path / ".metadata").is_file():
-            raise CheckpointError(
-                f"{path} is a checkpoint of torch.distributed, in parts.",
-                f"Join them: python -m torch.distributed.checkpoint.format_utils dcp_to_torch {path} net.pt",
-            )
-        raise CheckpointError(
-            f"{path} is a folder, not a checkpoint.", "Name one file of it." if inside else "", inside
-        )
-    refuse_what_is_something_else(path)
-    content = _read_safetensors(path) if _by_safetensors(path) else _read_torch(path, unsafe_pickle)
+    path = _only_one_in(path) if path.is_dir() else path
+    if INDEX.fullmatch(path.name):
+        content: Any = _joined(path, unsafe_pickle)
+    else:
+        _refuse_a_part(path)
+        content = _content(path, unsafe_pickle)
     if isinstance(content, Mapping) and content.get("format") == FORMAT and state_key is None:
         return _own(path, content)
     state = unwrap(content, path, state_key)
@@ -84,7 +79,56 @@ def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) 
         hparams=about.hparams(content),
         metrics=about.metrics(content),
         epoch=about.epoch(content),
+        name=whole_name(path.name),
     )
+
+
+def _content(path: Path, unsafe_pickle: bool) -> Any:
+    refuse_what_is_something_else(path)
+    return _read_safetensors(path) if _by_safetensors(path) else _read_torch(path, unsafe_pickle)
+
+
+def _only_one_in(folder: Path) -> Path:
+    """The one checkpoint in `folder`, as Hugging Face's libraries save it; CheckpointError when it is not one."""
+    if (folder / ".metadata").is_file():
+        raise CheckpointError(
+            f"{folder} is a checkpoint of torch.distributed, in parts.",
+            f"Join them: python -m torch.distributed.checkpoint.format_utils dcp_to_torch {folder} net.pt",
+        )
+    inside = checkpoints_in(folder, [item.name for item in folder.iterdir() if item.is_file()])
+    if len(inside) != 1:
+        several = "of several checkpoints" if inside else "without a checkpoint"
+        raise CheckpointError(f"{folder} is a folder {several}.", "Name one file of it." if inside else "", [*inside])
+    return folder / next(iter(inside.values()))
+
+
+def _joined(index: Path, unsafe_pickle: bool) -> dict[str, Any]:
+    """The content of a checkpoint in parts. CheckpointError when one is missing, or lacks what it should have."""
+    where = parts_by_name(index)
+    parts: dict[str, Any] = {}
+    for file in dict.fromkeys(where.values()):
+        if not (index.parent / file).is_file():
+            raise CheckpointError(f"{index} names {file}, which is missing.", "Fetch all parts.")
+        parts[file] = _content(index.parent / file, unsafe_pickle)
+        if not isinstance(parts[file], Mapping):
+            raise CheckpointError(f"{index.parent / file} holds no tensors by name.")
+    lost = [name for name, file in where.items() if name not in parts[file]]
+    if lost:
+        raise CheckpointError(f"{len(lost)} tensors are not in the parts that {index} names.", AGAIN, lost)
+    return {name: parts[file][name] for name, file in where.items()}
+
+
+def _refuse_a_part(path: Path) -> None:
+    """CheckpointError for one part of a checkpoint, which an index beside it says that it is."""
+    if re.search(r"-\d+-of-\d+\.", path.name) is None:
+        return
+    for index in sorted(item for item in path.parent.iterdir() if INDEX.fullmatch(item.name)):
+        try:
+            files = set(parts_by_name(index).values())
+        except CheckpointError:
+            continue
+        if path.name in files and len(files) > 1:
+            raise CheckpointError(f"{path} is one of the {len(files)} parts of a checkpoint.", f"Name {index}.")
 
 
 def weights_sha256(state: Mapping[str, Tensor]) -> str:

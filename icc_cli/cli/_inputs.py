@@ -1,19 +1,14 @@
 """The inputs of a command: files, folders and lists of paths, each with the path that its outputs are named after."""
 
 import os
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_cli.errors import UsageError
+from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 
-CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
-NO_NETWORK = re.compile(
-    r"(optimizer|optim|scheduler|scaler|training_args|rng_state\w*|random_states\w*|sampler\w*)\.(pt|pth|bin|pkl)"
-)
-"""What Hugging Face's Trainer and Accelerate save beside a network."""
 CACHE_SUFFIXES = (".h5",)
 NOT_CHECKPOINTS = (*CHECKPOINT_SUFFIXES, *CACHE_SUFFIXES, ".json", ".jsonl", ".csv", ".py", ".txt", ".npz", ".zip")
 RECORD_SUFFIXES = (".jsonl", ".json")
@@ -25,6 +20,13 @@ class Input:
 
     path: Path
     name: Path
+    whole: bool = False
+    """Its outputs keep the suffix of its name, which alone tells it from another input."""
+
+    def output(self, suffix: str) -> Path:
+        """What its output of this suffix is called."""
+        base = self.name.name if self.whole else self.name.name.removesuffix(self.name.suffix)
+        return self.name.parent / (base + suffix)
 
 
 def expand(
@@ -33,7 +35,8 @@ def expand(
     """The files that `arguments` name: files, folders (searched for `suffixes`, sorted), or `-` (paths on stdin).
 
     Standard input is read as it comes, so that a pipeline's commands overlap. Hidden files, ours while they
-    are being written, are passed over. Inputs of one name are told apart by as much of their paths as that takes.
+    are being written, are passed over. Inputs of one name are told apart by as much of their paths as that takes, and
+    those that differ in their suffix by that.
     `note` is told of what a folder holds beside that may have been meant. UsageError for a folder that holds nothing
     of the kind.
     """
@@ -42,12 +45,16 @@ def expand(
     groups = {argument: list(_expand_path(Path(argument), suffixes, note)) for argument in named}
     listed = _told_apart([(Path(argument), groups[argument]) for argument in dict.fromkeys(named)])
     taken = {item.name: item.path for items in listed for item in items}
-    yield from (item for items in listed for item in items)
+    together = with_suffixes([item for items in listed for item in items])
+    outputs = {item.output(""): item.path for item in together}
+    yield from together
     if "-" in arguments:
         for line in sys.stdin:
             if line.strip():
                 for item in _expand_path(Path(line.strip()), suffixes, note):
-                    yield _with_free_name(item, taken)
+                    free = _with_free_name(item, taken)
+                    other = outputs.setdefault(free.output(""), free.path) != free.path
+                    yield replace(free, whole=other)
 
 
 def _told_apart(groups: list[tuple[Path, list[Input]]]) -> list[list[Input]]:
@@ -69,6 +76,19 @@ def _told_apart(groups: list[tuple[Path, list[Input]]]) -> list[list[Input]]:
         if not longer:
             return named
         depths = [depth + (number in longer) for number, depth in enumerate(depths)]
+
+
+def with_suffixes(items: Sequence[Input]) -> list[Input]:
+    """`items`, those whose outputs would have one name kept apart by their suffixes: net.pt.h5 and net.pth.h5."""
+    items = list(items)
+    while True:
+        users: dict[Path, set[Path]] = {}
+        for item in items:
+            users.setdefault(item.output(""), set()).add(item.path.absolute())
+        shared = [not item.whole and len(users[item.output("")]) > 1 for item in items]
+        if not any(shared):
+            return items
+        items = [replace(item, whole=item.whole or other) for item, other in zip(items, shared, strict=True)]
 
 
 def may_be_checkpoint(path: Path) -> bool:
@@ -93,23 +113,25 @@ def _with_free_name(item: Input, taken: dict[Path, Path]) -> Input:
 
 def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], None]) -> Iterator[Input]:
     if not path.is_dir():
-        yield Input(path, Path(path.name))
+        yield Input(path, Path(whole_name(path.name)))
         return
-    names: list[tuple[str, ...]] = []
+    found: dict[tuple[str, ...], str] = {}
     beside: list[str] = []
     for folder, inner, files in os.walk(path):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        kept = [name for name in files if name.endswith(suffixes) and not name.startswith(".")]
         if suffixes == CHECKPOINT_SUFFIXES:
-            others = [name for name in kept if NO_NETWORK.fullmatch(name)]
-            kept = [name for name in kept if name not in others]
-            beside += others + [name for name in files if name not in kept and may_be_checkpoint(Path(folder, name))]
+            kept = checkpoints_in(Path(folder), files)
+            beside += [name for name in files if NO_NETWORK.fullmatch(name) or may_be_checkpoint(Path(folder, name))]
+            if any(name.endswith(DISTRIBUTED) for name in files):
+                kept[""] = ""
+        else:
+            kept = {name: name for name in files if name.endswith(suffixes) and not name.startswith(".")}
         parts = Path(folder).relative_to(path).parts
-        names += [(*parts, name) for name in kept]
+        found |= {(*parts, name): file for name, file in kept.items()}
     if beside:
         shown = ", ".join(dict.fromkeys(sorted(beside)))
         note(f"{path}: passed over {shown}; name a file to have it read.")
-    if not names:
+    if not found:
         raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.")
-    for parts in sorted(names):
-        yield Input(path.joinpath(*parts), Path(*parts))
+    for parts, file in sorted(found.items()):
+        yield Input(path.joinpath(*parts[:-1], file), Path(*parts) if any(parts) else Path(path.absolute().name))

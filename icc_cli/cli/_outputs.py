@@ -19,7 +19,7 @@ class Outputs:
     def path(self, item: Input) -> Path:
         """The output of `item`; UsageError when another input of this run has the same one."""
         single = self._target.suffix in SINGLE_FILE_SUFFIXES and not self._target.is_dir()
-        output = self._target if single else self._target / _with_suffix(item.name, self._suffix)
+        output = self._target if single else self._target / item.output(self._suffix)
         first = self._taken.setdefault(output, item.path)
         if first != item.path:
             hint = "-o must name a folder when there are several inputs." if single else "Extract them one by one."
@@ -34,8 +34,3 @@ def refuse_another(output: Path, stored: str | None, weights: str) -> None:
             f"{output} is of another checkpoint (weights {stored[:12]}, not {weights[:12]}), and is kept.",
             "Name another folder or file with -o; --force replaces it.",
         )
-
-
-def _with_suffix(name: Path, suffix: str) -> Path:
-    """`name` with its suffix replaced, dots elsewhere in the name kept."""
-    return name.parent / (name.name.removesuffix(name.suffix) + suffix)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 
-from icc_cli.cli._inputs import Input
+from icc_cli.cli._inputs import Input, with_suffixes
 from icc_cli.cli._outputs import Outputs
 from icc_cli.cli._report import Reporter
 from icc_cli.cluster import shards
@@ -109,7 +109,7 @@ def sharded(inputs: Iterable[Input], shard: str | None, outputs: Outputs | None 
     listed = [shards.Listed(str(item.path), str(item.name), _bytes(item.path)) for item in inputs]
     if os.environ.get(INPUT_LIST_VARIABLE):
         listed = shards.fixed(Path(os.environ[INPUT_LIST_VARIABLE]), listed)
-    items = [Input(Path(item.path), Path(item.name)) for item in listed]
+    items = with_suffixes([Input(Path(item.path), Path(item.name)) for item in listed])
     if not items:
         raise _no_input()
     if outputs is not None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import CHECKPOINT_SUFFIXES, Input, expand
+from icc_cli.cli._inputs import Input, expand
 from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
+from icc_cli.folders import CHECKPOINT_SUFFIXES
 from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from icc_cli import records
 from icc_cli.cli import _options as options
 from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.folders import INDEX
 from icc_cli.shapes import JsonObject
 from icc_cli.subject import ModelRequest
 
@@ -51,7 +52,7 @@ def inspect(
     start = b"" if file.is_dir() else file.open("rb").read(64)
     if start.startswith(HDF5_SIGNATURE) or file.suffix == ".h5":
         facts = _cache(file)
-    elif start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl"):
+    elif (start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl")) and not INDEX.fullmatch(file.name):
         facts = _records(file)
     else:
         request = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import CHECKPOINT_SUFFIXES, Input, expand
+from icc_cli.cli._inputs import Input, expand
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.cli._tables import chosen
+from icc_cli.folders import CHECKPOINT_SUFFIXES
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
 from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request

@@ -12,13 +12,14 @@ from icc_cli.cli import _inputs
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.errors import IccError, UsageError
+from icc_cli.folders import CHECKPOINT_SUFFIXES
 
 if TYPE_CHECKING:
     from icc_cli.cluster.job import Job
 
 INPUTS_OF = {
-    "extract": _inputs.CHECKPOINT_SUFFIXES,
-    "sharpness": _inputs.CHECKPOINT_SUFFIXES,
+    "extract": CHECKPOINT_SUFFIXES,
+    "sharpness": CHECKPOINT_SUFFIXES,
     "measure": _inputs.CACHE_SUFFIXES,
 }
 """The commands that take --shard, and what their inputs end in."""

@@ -4,12 +4,16 @@ import io
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from icc_cli.cache import open_cache
-from icc_cli.cli._inputs import CHECKPOINT_SUFFIXES, expand
+from icc_cli.cli._inputs import expand
+from icc_cli.cli._outputs import Outputs
+from icc_cli.cli._run import sharded
+from icc_cli.folders import CHECKPOINT_SUFFIXES
 from tests.conftest import icc
 
 
@@ -47,6 +51,28 @@ def test_names_of_paths_on_standard_input(tmp_path, monkeypatch):
     assert names("-") == ["best.pt", "b/best.pt", "best.pt"]
     monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
     assert names(tmp_path / "c", "-") == ["best.pt", "a/best.pt", "b/best.pt", "a/best.pt"]
+
+
+def outputs(*arguments):
+    target = Outputs(Path("acts"), ".h5")
+    found = expand(list(map(str, arguments)), CHECKPOINT_SUFFIXES)
+    return [target.path(item).relative_to("acts").as_posix() for item in found]
+
+
+def test_outputs_keep_the_suffix_where_it_alone_tells_inputs_apart(tmp_path, monkeypatch):
+    tree(tmp_path, "r/a.pt", "r/net.pt", "r/net.pth", "r/net.pth.tar", "s/net.ckpt", "s/net", "s/net.x.pt")
+    r, s = tmp_path / "r", tmp_path / "s"
+    assert outputs(r) == ["a.h5", "net.pt.h5", "net.pth.h5", "net.pth.tar.h5"]
+    assert outputs(r / "net.pt") == outputs(r / "net.pth") == ["net.h5"]
+    assert outputs(r / "net.pth.tar") == ["net.pth.h5"]
+    assert outputs(s / "net", s / "net.ckpt", s / "net.x.pt") == ["net.h5", "net.ckpt.h5", "net.x.h5"]
+    assert outputs(r / "net.pt", s / "net.ckpt") == ["net.pt.h5", "net.ckpt.h5"]
+    assert outputs(r / "net.pt", r / "net.pt") == ["net.h5"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{r}/net.pt\n{r}/a.pt\n{r}/net.pth\n{r}/net.pt\n"))
+    assert outputs("-") == ["net.h5", "a.h5", "net.pth.h5", "net.h5"]
+    items = list(expand([str(r)], CHECKPOINT_SUFFIXES))
+    halves = [[Outputs(Path("acts"), ".h5").path(i).name for i in sharded(items, f"{n}/2")] for n in (1, 2)]
+    assert sorted(halves[0] + halves[1]) == outputs(r)
 
 
 def test_what_a_folder_holds_beside_is_told(tmp_path):

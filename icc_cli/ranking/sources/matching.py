@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from icc_cli.errors import FormatError, UsageError
+from icc_cli.folders import CHECKPOINT_SUFFIXES
 from icc_cli.ranking.names import listed, suggestion
 from icc_cli.shapes import JsonObject
 
@@ -27,7 +28,6 @@ KEYS = (
     "session_group_name",
     "number",
 )
-CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
 
 
 def matched(names: Sequence[str], rows: Sequence[Cells], where: str, key: str | None) -> list[Cells | None]:

@@ -326,15 +326,6 @@ def test_checksums_that_were_not_written_do_not_count(tmp_path, sha):
     assert read(written(tmp_path / "net.pt", content)).weights_sha256 == sha
 
 
-def test_folders_are_named(tmp_path):
-    written(tmp_path / "model.safetensors", save({"w": torch.ones(2)}))
-    with pytest.raises(CheckpointError, match=r"is a folder.*\n  model.safetensors"):
-        read(tmp_path)
-    (tmp_path / ".metadata").write_bytes(b"x")
-    with pytest.raises(CheckpointError, match=r"torch.distributed.*dcp_to_torch"):
-        read(tmp_path)
-
-
 @pytest.mark.parametrize("place", ["package_that_is_gone", "__main__", "json"])
 def test_whole_modules_are_read_where_the_user_trusts_the_file(place, tmp_path, monkeypatch, sha):
     import sys

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from icc_cli.cache import SiteInfo, new_cache
+from icc_cli.cache import Rows, SiteInfo, new_cache
 
 # The stem's and two ReLUs in each of the eight blocks of the paper's WRN at width 1: 17 sites, 1,952 neurons.
 PAPER_WIDTHS = (32, *(32,) * 4, *(64,) * 4, *(128,) * 4, *(256,) * 4)
@@ -22,7 +22,7 @@ def make(path: Path, rows: int, widths: Sequence[int], classes: int, subclasses:
     centres = [rng.standard_normal((classes * subclasses, width), np.float32) for width in widths]
     with new_cache(path, "float32") as writer:
         sites = [SiteInfo(f"relu#{i}", "map", width, 1) for i, width in enumerate(widths)]
-        writer.create(np.arange(rows), finest // subclasses, finest % subclasses, sites)
+        writer.create(Rows(np.arange(rows), finest // subclasses, finest % subclasses), sites)
         for start in range(0, rows, ROWS_AT_ONCE):
             groups = finest[start : start + ROWS_AT_ONCE]
             blocks = [

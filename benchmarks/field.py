@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from caches import PAPER_WIDTHS
 
-from icc_cli.cache import HeadWeights, SiteInfo, new_cache
+from icc_cli.cache import HeadWeights, Rows, SiteInfo, new_cache
 
 CLASSES, SUBCLASSES, WIDTH = 20, 5, 256
 ROWS_AT_ONCE = 5000
@@ -30,7 +30,7 @@ def make(path: Path, rows: int) -> None:
     weight = rng.standard_normal((CLASSES, WIDTH), np.float32)
     with new_cache(path, "float32") as writer:
         head = HeadWeights(weight, np.zeros(CLASSES, np.float32))
-        writer.create(np.arange(rows), finest // SUBCLASSES, finest % SUBCLASSES, tables, head)
+        writer.create(Rows(np.arange(rows), finest // SUBCLASSES, finest % SUBCLASSES), tables, head)
         for start in range(0, rows, ROWS_AT_ONCE):
             groups = finest[start : start + ROWS_AT_ONCE]
             blocks = [c[groups] + rng.standard_normal((len(groups), c.shape[1]), np.float32) for c in centres]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -63,6 +63,8 @@ class Cache:
     attributes: JsonObject
     head: CacheHead | None = None
     logits: CacheSite | None = None
+    test_samples: int | None = None
+    """Samples of the test split, where the cache holds it too."""
 
     @property
     def version(self) -> int:
@@ -70,12 +72,15 @@ class Cache:
 
 
 @contextlib.contextmanager
-def open_cache(path: Path) -> Iterator[Cache]:
-    """Open the cache at `path`. FormatError when it is damaged, incomplete, or of an unknown version."""
+def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
+    """Open the cache at `path`: what it holds of the training split, or of the test split.
+
+    FormatError when it is damaged, incomplete, of an unknown version, or lacks the split.
+    """
     with contextlib.ExitStack() as stack:
         with _damage(path):
             file = stack.enter_context(h5py.File(path, "r"))
-            cache = _read(file, path)
+            cache = _read(file, path, "" if split == "train" else schema.TEST)
         yield cache
 
 
@@ -97,7 +102,7 @@ def stored_weights(path: Path) -> str | None:
         return None
 
 
-def _read(file: h5py.File, path: Path) -> Cache:
+def _read(file: h5py.File, path: Path, split: str) -> Cache:
     attributes = dict(file.attrs)
     if attributes.get(schema.FORMAT_ATTR) != schema.FORMAT:
         raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
@@ -110,29 +115,39 @@ def _read(file: h5py.File, path: Path) -> Cache:
     metadata = json.loads(attributes[schema.METADATA_ATTR])
     if not isinstance(metadata, dict):
         raise FormatError(f"{path} has metadata that are not an object.", HINT)
-    labels = _vector(file, schema.CLASS_LABELS, path)
+    tests = len(_vector(file, schema.inside(schema.TEST, schema.CLASS_LABELS), path)) if schema.TEST in file else None
+    if split and tests is None:
+        raise FormatError(f"{path} holds no test split.", "Extract it again with `icc extract --with-test`.")
+
+    def vector(name: str, count: int | None = None) -> NDArray[Any]:
+        return _vector(file, schema.inside(split, name), path, count)
+
+    labels = vector(schema.CLASS_LABELS)
     count = len(labels)
-    sublabels = _vector(file, schema.SUBCLASS_LABELS, path, count) if schema.SUBCLASS_LABELS in file else None
-    sites = tuple(_site(file, name, count, path) for name in sorted(file[schema.SITES], key=int))
+    finer = schema.inside(split, schema.SUBCLASS_LABELS) in file
+    sublabels = vector(schema.SUBCLASS_LABELS, count) if finer else None
+    numbers = sorted(file[schema.inside(split, schema.SITES)], key=int)
+    sites = tuple(_site(file, schema.inside(split, f"{schema.SITES}/{number}"), count, path) for number in numbers)
     if not sites:
         raise FormatError(f"{path} has no site.", HINT)
     return Cache(
         path,
         str(attributes[schema.CONTENT_KEY_ATTR]),
         metadata,
-        _vector(file, schema.SAMPLE_ID, path, count),
+        vector(schema.SAMPLE_ID, count),
         labels,
         sublabels,
-        _vector(file, schema.PREDICTIONS, path, count),
+        vector(schema.PREDICTIONS, count),
         sites,
         attributes,
-        _head(file, count, path) if schema.HEAD in file else None,
-        _table(file, schema.LOGITS, count, path) if schema.LOGITS in file else None,
+        _head(file, split, count, path) if schema.HEAD in file else None,
+        _table(file, split, schema.LOGITS, count, path) if schema.LOGITS in file else None,
+        tests,
     )
 
 
-def _head(file: h5py.File, count: int, path: Path) -> CacheHead:
-    inputs = _table(file, schema.HEAD_INPUTS, count, path)
+def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
+    inputs = _table(file, split, schema.HEAD_INPUTS, count, path)
     weight, bias = (_dataset(file, name, path) for name in (schema.HEAD_WEIGHT, schema.HEAD_BIAS))
     if weight.ndim != 2 or weight.shape[1] != inputs.shape[1] or bias.shape != weight.shape[:1]:
         raise FormatError(
@@ -143,12 +158,14 @@ def _head(file: h5py.File, count: int, path: Path) -> CacheHead:
     return CacheHead(inputs, np.asarray(weight[()], np.float32), np.asarray(bias[()], np.float32))
 
 
-def _table(file: h5py.File, name: str, count: int, path: Path) -> CacheSite:
+def _table(file: h5py.File, split: str, name: str, count: int, path: Path) -> CacheSite:
     """The head's inputs, or the logits: (N, n) numbers, of the kind that their name says."""
-    dataset = _dataset(file, name, path)
+    place = schema.inside(split, name)
+    dataset = _dataset(file, place, path)
     if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
         raise FormatError(
-            f"{path} has /{name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.", HINT
+            f"{path} has /{place} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
+            HINT,
         )
     kind = name.split("/")[0]
     return CacheSite(kind, kind, 1, dataset, path)
@@ -165,11 +182,11 @@ def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) ->
     return np.asarray(dataset[()])
 
 
-def _site(file: h5py.File, name: str, count: int, path: Path) -> CacheSite:
-    dataset = _dataset(file, f"{schema.SITES}/{name}/{schema.PREACTIVATIONS}", path)
+def _site(file: h5py.File, group: str, count: int, path: Path) -> CacheSite:
+    dataset = _dataset(file, f"{group}/{schema.PREACTIVATIONS}", path)
     if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
         raise FormatError(
-            f"{path} has site {name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
+            f"{path} has /{group} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
             HINT,
         )
     attributes = dataset.parent.attrs

@@ -22,12 +22,18 @@ HEAD_INPUTS = "head/inputs"
 HEAD_WEIGHT = "head/weight"
 HEAD_BIAS = "head/bias"
 LOGITS = "logits"
+TEST = "test"
 
 SITE_NAME_ATTR = "name"
 SITE_KIND_ATTR = "kind"
 SITE_MAP_SIZE_ATTR = "map_size"
 
 STORE_DTYPES = ("float32", "float16")
+
+
+def inside(split: str, name: str) -> str:
+    """The place of `name` for a split: the training split's arrays lie in the root, the test split's in a group."""
+    return f"{split}/{name}" if split else name
 
 
 def site_group(index: int) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from icc_cli import __version__
 from icc_cli.cache import schema
+from icc_cli.cache.rows import Rows
 from icc_cli.files import atomic_path
 from icc_cli.shapes import JsonObject
 
@@ -67,57 +68,67 @@ class CacheWriter:
         self._path = path
         self._dtype = np.dtype(store_dtype)
         self._offsets: dict[str, int] = {}
-        self._sites: list[tuple[str, int, np.dtype[Any]]] = []
+        self._tables: dict[str, list[tuple[str, int, np.dtype[Any]]]] = {}
 
     def create(
-        self,
-        sample_id: NDArray[np.int64],
-        classes: NDArray[np.int64],
-        subclasses: NDArray[np.int64] | None,
-        sites: Sequence[SiteInfo],
-        head: HeadWeights | None = None,
+        self, rows: Rows, sites: Sequence[SiteInfo], head: HeadWeights | None = None, test: Rows | None = None
     ) -> None:
-        """Lay out the file, and write ids and labels (N,), in the cache's row order."""
-        count = len(sample_id)
-        vectors: dict[str, NDArray[Any]] = {
-            schema.SAMPLE_ID: sample_id.astype(np.int64),
-            schema.CLASS_LABELS: classes.astype(np.int32),
-        }
-        if subclasses is not None:
-            vectors[schema.SUBCLASS_LABELS] = subclasses.astype(np.int32)
+        """Lay out the file, and write ids and labels of `rows`, in the cache's row order; and of `test`, where the
+        test split is kept too."""
+        splits = {"": rows, **({} if test is None else {schema.TEST: test})}
+        vectors: dict[str, NDArray[Any]] = {}
+        for split, held in splits.items():
+            vectors[schema.inside(split, schema.SAMPLE_ID)] = held.sample_id.astype(np.int64)
+            vectors[schema.inside(split, schema.CLASS_LABELS)] = held.labels.astype(np.int32)
+            if held.sublabels is not None:
+                vectors[schema.inside(split, schema.SUBCLASS_LABELS)] = held.sublabels.astype(np.int32)
         if head is not None:
             vectors[schema.HEAD_WEIGHT] = head.weight.astype(np.float32)
             vectors[schema.HEAD_BIAS] = head.bias.astype(np.float32)
-        self._claim(LAYOUT_ROOM * (len(sites) + len(vectors) + 1), 0)
+        self._claim(LAYOUT_ROOM * (len(sites) * len(splits) + len(vectors) + 1), 0)
         with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
             for name, vector in vectors.items():
                 self._allocate(file, name, vector.shape, vector.dtype)
-            self._allocate(file, schema.PREDICTIONS, (count,), np.dtype(np.int32))
-            for index, site in enumerate(sites):
-                if not site.is_site:
-                    name = schema.HEAD_INPUTS if site.kind == schema.HEAD else schema.LOGITS
-                    self._allocate(file, name, (count, site.neurons), np.dtype(np.float32))
-                    self._sites.append((name, site.neurons * 4, np.dtype(np.float32)))
-                    continue
-                name = f"{schema.site_group(index)}/{schema.PREACTIVATIONS}"
-                self._allocate(file, name, (count, site.neurons), self._dtype)
-                self._sites.append((name, site.neurons * self._dtype.itemsize, self._dtype))
-                attributes = file[schema.site_group(index)].attrs
-                attributes[schema.SITE_NAME_ATTR] = site.name
-                attributes[schema.SITE_KIND_ATTR] = site.kind
-                attributes[schema.SITE_MAP_SIZE_ATTR] = site.map_size
+            for split, held in splits.items():
+                count = len(held.sample_id)
+                self._allocate(file, schema.inside(split, schema.PREDICTIONS), (count,), np.dtype(np.int32))
+                self._tables[split] = [self._table(file, split, index, site, count) for index, site in enumerate(sites)]
         with self._open() as descriptor:
             for name, vector in vectors.items():
                 _pwrite(descriptor, vector, self._offsets[name])
 
-    def write(self, start: int, blocks: Sequence[NDArray[np.float32]]) -> None:
-        """Write rows start.. of every site, (rows, neurons) each."""
+    def _table(
+        self, file: h5py.File, split: str, index: int, site: SiteInfo, count: int
+    ) -> tuple[str, int, np.dtype[Any]]:
+        """Lay out the array of a site, the head's inputs or the logits: its name, bytes of a row, and type."""
+        if site.is_site:
+            group, dtype = schema.inside(split, schema.site_group(index)), self._dtype
+            name = f"{group}/{schema.PREACTIVATIONS}"
+        else:
+            dtype = np.dtype(np.float32)
+            name = schema.inside(split, schema.HEAD_INPUTS if site.kind == schema.HEAD else schema.LOGITS)
+        self._allocate(file, name, (count, site.neurons), dtype)
+        if site.is_site:
+            attributes = file[group].attrs
+            attributes[schema.SITE_NAME_ATTR] = site.name
+            attributes[schema.SITE_KIND_ATTR] = site.kind
+            attributes[schema.SITE_MAP_SIZE_ATTR] = site.map_size
+        return name, site.neurons * dtype.itemsize, dtype
+
+    def write(self, start: int, blocks: Sequence[NDArray[np.float32]], split: str = "") -> None:
+        """Write rows start.. of every site of a split, (rows, neurons) each."""
         with self._open() as descriptor:
-            for (name, row_bytes, dtype), block in zip(self._sites, blocks, strict=True):
+            for (name, row_bytes, dtype), block in zip(self._tables[split], blocks, strict=True):
                 _pwrite(descriptor, block.astype(dtype, copy=False), self._offsets[name] + start * row_bytes)
+
+    def predicted(self, classes: NDArray[np.int64], split: str = "") -> None:
+        """Write the predicted classes of a split, (N,)."""
+        with self._open() as descriptor:
+            _pwrite(descriptor, classes.astype(np.int32), self._offsets[schema.inside(split, schema.PREDICTIONS)])
 
     def finish(self, predictions: NDArray[np.int64], metadata: JsonObject, key: str) -> None:
         """Write predictions (N,) and the attributes that make the file a cache."""
+        self.predicted(predictions)
         attributes: JsonObject = {
             schema.FORMAT_ATTR: schema.FORMAT,
             schema.VERSION_ATTR: schema.VERSION,
@@ -126,8 +137,6 @@ class CacheWriter:
             schema.CONTENT_KEY_ATTR: key,
             schema.METADATA_ATTR: json.dumps(metadata),
         }
-        with self._open() as descriptor:
-            _pwrite(descriptor, predictions.astype(np.int32), self._offsets[schema.PREDICTIONS])
         self._claim(LAYOUT_ROOM + 2 * len(attributes[schema.METADATA_ATTR]), self._path.stat().st_size)
         with h5py.File(self._path, "r+") as file:
             file.attrs.update(attributes)

@@ -55,6 +55,7 @@ def extract(
     precision: Annotated[
         Precision, typer.Option(help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it.")
     ] = Precision.float32,
+    with_test: Annotated[bool, typer.Option("--with-test", help="Keep the test split's activations too.")] = False,
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     shard: options.Shard = None,
@@ -83,7 +84,7 @@ def extract(
             DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class, level),
             DataShelf(),
         ),
-        how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted),
+        how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted, with_test),
         force=force,
         report=Reporter(quiet or processes > 1),
     )

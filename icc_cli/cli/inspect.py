@@ -88,6 +88,7 @@ def _cache(path: Path) -> Facts:
             "classes": len(sizes),
             "samples a class": f"{sizes.min()} to {sizes.max()}",
             "subclasses": subclasses,
+            "test samples": cache.test_samples,
             "train accuracy measured": float(np.mean(cache.predictions == cache.labels)),
             "neurons": sum(site.shape[1] for site in cache.sites),
             "head": f"{cache.head.inputs.shape[1]} inputs, {len(cache.head.bias)} outputs" if cache.head else None,

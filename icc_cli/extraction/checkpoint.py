@@ -1,17 +1,19 @@
 """From a checkpoint to its cache, or to its activations in memory."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from icc_cli.cache import Rows
 from icc_cli.data import Split
-from icc_cli.errors import CheckpointError
+from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.extraction.forward import resolve_device
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.in_memory import Activations, Memory
-from icc_cli.extraction.ordered import Listener, SplitSamples, extract
+from icc_cli.extraction.ordered import Extracted, HeldOut, Listener, SplitSamples, extract
 from icc_cli.extraction.provenance import describe, identity, of_subject
-from icc_cli.extraction.sinks import OrderedCache, Rows, ordered_cache
+from icc_cli.extraction.sinks import OrderedCache, ordered_cache
 from icc_cli.subject import Subject
 
 CHANCE_MARGIN = 1.5
@@ -24,14 +26,20 @@ def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Lis
     Raises CheckpointError as `extract`, naming the checkpoint, and when the weights do not fit the model.
     """
     rows = rows_of(subject.data.train)
-    with ordered_cache(path, how.store_dtype, rows) as sink:
-        _fill(sink, subject, rows, how, listener)
+    kept = rows_of(_test_of(subject)) if how.with_test else None
+    with ordered_cache(path, how.store_dtype, rows, kept) as sink:
+        held_out = _held_out(subject)
+        if held_out is not None and kept is not None:
+            held_out = replace(held_out, rows=kept, write=sink.write_test)
+        found = _fill(sink, subject, (rows, held_out), how, listener)
+        if found.test_predictions is not None:
+            sink.finish_test(found.test_predictions)
 
 
 def held(subject: Subject, how: Extraction, listener: Listener) -> Activations:
     """What `extract_subject` writes, in memory."""
     sink = Memory()
-    _fill(sink, subject, rows_of(subject.data.train), how, listener)
+    _fill(sink, subject, (rows_of(subject.data.train), _held_out(subject)), how, listener)
     return sink.activations
 
 
@@ -40,11 +48,29 @@ def rows_of(split: Split) -> Rows:
     return Rows(np.arange(len(split)), split.labels, split.sublabels).take(split.order())
 
 
-def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extraction, listener: Listener) -> None:
+def _test_of(subject: Subject) -> Split:
+    """The test split. UsageError when there is none."""
+    if subject.data.test is None:
+        raise UsageError(f"{subject.data.spec} has no test split.", "Leave out --with-test.")
+    return subject.data.test
+
+
+def _held_out(subject: Subject) -> HeldOut | None:
+    if subject.data.test is None:
+        return None
+    return HeldOut(SplitSamples(subject.data.test, subject.normalisation.mean, subject.normalisation.std))
+
+
+def _fill(
+    sink: OrderedCache | Memory,
+    subject: Subject,
+    splits: tuple[Rows, HeldOut | None],
+    how: Extraction,
+    listener: Listener,
+) -> Extracted:
+    rows, test = splits
     settled, network = subject.network()
-    mean, std = subject.normalisation.mean, subject.normalisation.std
-    train = SplitSamples(subject.data.train, mean, std)
-    test = None if subject.data.test is None else SplitSamples(subject.data.test, mean, std)
+    train = SplitSamples(subject.data.train, subject.normalisation.mean, subject.normalisation.std)
     try:
         found = extract(network, train, test, rows, sink, how, listener)
     except CheckpointError as error:
@@ -53,6 +79,7 @@ def _fill(sink: OrderedCache | Memory, subject: Subject, rows: Rows, how: Extrac
     description = describe(settled, found.measured, device, found.warnings, found.controls, found.reasons)
     sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
     _warn(subject, found.measured["train_accuracy"], listener)
+    return found
 
 
 def _warn(subject: Subject, accuracy: float, listener: Listener) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
+from icc_cli.cache import Rows
 from icc_cli.errors import DataError
 from icc_cli.extraction.arguments import Arguments
-from icc_cli.extraction.sinks import Rows
 
 HINT = "Give batches (inputs, labels) or (inputs, labels, sublabels), or one tuple of such arrays."
 

@@ -32,6 +32,8 @@ class Extraction:
     precision: str = "float32"
     """`bfloat16` lets torch compute convolutions and products in it (autocast)."""
     sites: Sites = Sites()
+    with_test: bool = False
+    """Caches hold the test split too."""
 
     def __post_init__(self) -> None:
         for name, known in (("store_dtype", ("float32", "float16")), ("precision", ("float32", "bfloat16"))):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache import HeadWeights, SiteInfo
+from icc_cli.cache import HeadWeights, Rows, SiteInfo
 from icc_cli.cache.schema import HEAD, LOGITS
-from icc_cli.extraction.sinks import Blocks, Identity, Rows
+from icc_cli.extraction.sinks import Blocks, Identity
 from icc_cli.shapes import JsonObject
 
 

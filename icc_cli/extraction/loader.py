@@ -90,13 +90,14 @@ def _fill(
         rows = whole.rows.take(whole.rows.order())
         found = extract(model, Arrays(whole), None, rows, sink, how, listener)
         predictions, said, counted, reasons = found.predictions, found.warnings, found.controls, found.reasons
+        loss = found.measured["train_loss"]
     else:
         with generators_kept(given[0]):
             batches = batches_of(*given)
             streamed = stream(model, digest.following(batches) if digest else batches, sink, how, listener)
-        rows, predictions, said = streamed.rows, streamed.predictions, streamed.warnings
-        counted, reasons = {}, streamed.reasons
-    measured = {"train_accuracy": float(np.mean(predictions == rows.labels))}
+        rows, predictions, said, loss = streamed.rows, streamed.predictions, streamed.warnings, streamed.loss
+        counted, reasons = streamed.controls, streamed.reasons
+    measured = {"train_accuracy": float(np.mean(predictions == rows.labels)), "train_loss": loss}
     spec = {"spec": f"{type(model).__module__}:{type(model).__qualname__}", "args": {}}
     data = {"spec": "in memory", "hierarchy": None, "per_class": None, "digest": digest.of(rows) if digest else None}
     weights = weights_sha256({key: value for key, value in model.state_dict().items() if isinstance(value, Tensor)})

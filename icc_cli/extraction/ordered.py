@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,17 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from icc_cli.cache import background
+from icc_cli.cache import Rows, background
 from icc_cli.data import Split
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.batches import Batches
-from icc_cli.extraction.controls import controls
+from icc_cli.extraction.controls import Controls, controls
 from icc_cli.extraction.forward import device_of, resolve_device
 from icc_cli.extraction.head import NO_HEAD
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
-from icc_cli.extraction.sinks import Rows, Sink
-from icc_cli.extraction.study import FEW
+from icc_cli.extraction.sinks import Blocks, Sink
+from icc_cli.extraction.study import FEW, Study
 from icc_cli.extraction.taking import Taking
 
 
@@ -82,12 +81,23 @@ class Extracted:
     """Counts and norms of the network; None where one is not defined."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Why there is no head, or no value of a control."""
+    test_predictions: NDArray[np.int64] | None = None
+    """Those of the test split, when its sites were written too."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test split: for its accuracy alone, or with `rows` and `write` for its sites too, in the order of `rows`."""
+
+    samples: Samples
+    rows: Rows | None = None
+    write: Callable[[int, Blocks], None] | None = None
 
 
 def extract(
     model: nn.Module,
     train: Samples,
-    test: Samples | None,
+    test: HeldOut | None,
     rows: Rows,
     sink: Sink,
     how: Extraction,
@@ -101,47 +111,82 @@ def extract(
     labels, or gives NaN or infinity.
     """
     device = device_of(model) if how.device is None else resolve_device(how.device)
-    order, labels = rows.sample_id, rows.labels
-    predictions = np.empty(len(order), np.int64)
-    largest_label = int(labels.max())
+    order = rows.sample_id
     with inference(model, device):
         few = order[np.linspace(0, len(order) - 1, min(FEW, len(order))).astype(np.int64)]
-        taking = Taking(model, device, how, train.inputs(few, device), largest_label + 1)
+        taking = Taking(model, device, how, train.inputs(few, device), int(rows.labels.max()) + 1)
         for text in taking.study.warnings:
             listener.warn(text)
         for text in taking.study.notes:
             listener.note(text)
-        batches = Batches(taking.batch_size, listener.note)
+        one = _Pass(taking, device, Batches(taking.batch_size, listener.note), listener)
         sink.create(taking.tables, taking.study.head)
         counted = controls(model, train.inputs(few, device).positional, taking.study.calls)
+        predictions, loss = one.over(train, rows, sink.write)
+        measured = {"train_accuracy": float(np.mean(predictions == rows.labels)), "train_loss": loss}
+        of_test = None
+        if test is not None and test.rows is not None and test.write is not None:
+            of_test, _ = one.over(test.samples, test.rows, test.write)
+            measured["test_accuracy"] = float(np.mean(of_test == test.rows.labels))
+        elif test is not None:
+            measured["test_accuracy"] = one.accuracy(test.samples)
+    return Extracted(predictions, measured, taking.study.warnings, *described(taking.study, counted), of_test)
+
+
+def described(found: Study, counted: Controls) -> tuple[dict[str, float | None], dict[str, str]]:
+    """The controls of a network, its sites and neurons counted with them; and why there is no head, or no control."""
+    reasons = counted.reasons if found.head is not None else {**counted.reasons, "head": NO_HEAD}
+    sizes = {"sites": len(found.sites), "neurons": sum(site.neurons for site in found.sites)}
+    return {**counted.values, **sizes}, reasons
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Goes over the samples of a split, batch by batch."""
+
+    taking: Taking
+    device: torch.device
+    batches: Batches
+    listener: Listener
+
+    def over(
+        self, samples: Samples, rows: Rows, write: Callable[[int, Blocks], None]
+    ) -> tuple[NDArray[np.int64], float]:
+        """Write the sites of all `rows`; their predicted classes (N,), and the mean cross-entropy."""
+        order, labels = rows.sample_id, rows.labels
+        largest_label = int(labels.max())
+        predictions = np.empty(len(order), np.int64)
         losses: list[NDArray[np.float64]] = []
 
         def store(start: int, values: list[Tensor]) -> None:
-            blocks = taking.blocks(values)
+            blocks = self.taking.blocks(values)
             losses.append(cross_entropies(blocks[-1], labels[start : start + len(blocks[-1])]))
-            sink.write(start, blocks)
+            write(start, blocks)
 
         with background(store) as submit:
 
             def work(start: int, stop: int) -> None:
-                classes, values = taking.take(train.inputs(order[start:stop], device), largest_label)
+                classes, values = self.taking.take(samples.inputs(order[start:stop], self.device), largest_label)
                 predictions[start:stop] = classes
                 submit(start, values)
-                listener.progress(stop - start)
+                self.listener.progress(stop - start)
 
-            with taking:
-                batches.run(len(order), work)
-        measured = {
-            "train_accuracy": float(np.mean(predictions == labels)),
-            "train_loss": float(np.concatenate(losses).mean()),
-        }
-        if test is not None:
-            measured["test_accuracy"] = _accuracy(
-                partial(_classes, taking, test, device), test.labels, batches, listener
-            )
-    reasons = counted.reasons if taking.study.head is not None else {**counted.reasons, "head": NO_HEAD}
-    sizes = {"sites": len(taking.study.sites), "neurons": sum(site.neurons for site in taking.study.sites)}
-    return Extracted(predictions, measured, taking.study.warnings, {**counted.values, **sizes}, reasons)
+            with self.taking:
+                self.batches.run(len(order), work)
+        return predictions, float(np.concatenate(losses).mean())
+
+    def accuracy(self, samples: Samples) -> float:
+        """The share of samples whose class the network finds."""
+        labels, correct = samples.labels, 0
+
+        def work(start: int, stop: int) -> None:
+            nonlocal correct
+            logits = self.taking.logits(samples.inputs(np.arange(start, stop), self.device))
+            correct += int(np.sum(logits.argmax(dim=1).cpu().numpy() == labels[start:stop]))
+            self.listener.progress(stop - start)
+
+        self.batches.run(len(labels), work)
+        return correct / len(labels)
 
 
 def cross_entropies(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -150,25 +195,3 @@ def cross_entropies(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> N
     z -= z.max(axis=1, keepdims=True)
     found: NDArray[np.float64] = np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), labels]
     return found
-
-
-def _classes(taking: Taking, samples: Samples, device: torch.device, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = taking.logits(samples.inputs(rows, device)).argmax(dim=1).cpu().numpy()
-    return found
-
-
-def _accuracy(
-    classes: Callable[[NDArray[np.int64]], NDArray[np.int64]],
-    labels: NDArray[np.int64],
-    batches: Batches,
-    listener: Listener,
-) -> float:
-    correct = 0
-
-    def work(start: int, stop: int) -> None:
-        nonlocal correct
-        correct += int(np.sum(classes(np.arange(start, stop)) == labels[start:stop]))
-        listener.progress(stop - start)
-
-    batches.run(len(labels), work)
-    return correct / len(labels)

@@ -50,6 +50,7 @@ class Provenance:
             },
             "dtype": self.how.precision,
             "store_dtype": self.how.store_dtype,
+            **({"with_test": True} if self.how.with_test else {}),
         }
 
 

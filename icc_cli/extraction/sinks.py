@@ -10,31 +10,14 @@ from typing import IO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache import CacheWriter, HeadWeights, SiteInfo, new_cache
+from icc_cli.cache import CacheWriter, HeadWeights, Rows, SiteInfo, new_cache
+from icc_cli.cache.schema import TEST
 from icc_cli.files import make_folder, output_errors
 from icc_cli.shapes import JsonObject
 
 Blocks = Sequence[NDArray[np.float32]]
 COPIED_ROWS = 1024
 """Rows of a cache that are brought into order at a time."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The samples of a sink, in the order in which their rows came: `sample_id`, `labels`, `sublabels` (N,)."""
-
-    sample_id: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    sublabels: NDArray[np.int64] | None
-
-    def order(self) -> NDArray[np.int64]:
-        """Rows by class, then subclass, then sample: the order of a cache."""
-        keys = [self.sample_id, *([] if self.sublabels is None else [self.sublabels]), self.labels]
-        return np.lexsort(keys).astype(np.int64)
-
-    def take(self, order: NDArray[np.int64]) -> "Rows":
-        sublabels = None if self.sublabels is None else self.sublabels[order]
-        return Rows(self.sample_id[order], self.labels[order], sublabels)
 
 
 @dataclass(frozen=True)
@@ -62,20 +45,27 @@ class Sink(Protocol):
 
 
 class OrderedCache:
-    """A sink that writes a cache row by row; `rows` are known beforehand, and come in the cache's order."""
+    """A sink that writes a cache row by row; `rows`, and those of the test split where it is kept too, are known
+    beforehand, and come in the cache's order."""
 
-    def __init__(self, writer: CacheWriter, rows: Rows) -> None:
+    def __init__(self, writer: CacheWriter, rows: Rows, test: Rows | None = None) -> None:
         self._writer = writer
-        self._rows = rows
+        self._rows, self._test = rows, test
 
     def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
-        self._writer.create(self._rows.sample_id, self._rows.labels, self._rows.sublabels, sites, head)
+        self._writer.create(self._rows, sites, head, self._test)
 
     def write(self, start: int, blocks: Blocks) -> None:
         self._writer.write(start, blocks)
 
+    def write_test(self, start: int, blocks: Blocks) -> None:
+        self._writer.write(start, blocks, TEST)
+
     def finish(self, rows: Rows, predictions: NDArray[np.int64], identity: Identity) -> None:
         self._writer.finish(predictions, identity.metadata, identity.content_key)
+
+    def finish_test(self, predictions: NDArray[np.int64]) -> None:
+        self._writer.predicted(predictions, TEST)
 
 
 class SortedCache:
@@ -99,7 +89,7 @@ class SortedCache:
         self._waiting.flush()
         widths = [site.neurons for site in self._sites]
         waiting = np.memmap(self._waiting, np.float32, "r", shape=(len(order), sum(widths)))  # type: ignore[call-overload]
-        self._writer.create(sorted_rows.sample_id, sorted_rows.labels, sorted_rows.sublabels, self._sites, self._head)
+        self._writer.create(sorted_rows, self._sites, self._head)
         for start in range(0, len(order), COPIED_ROWS):
             block = waiting[order[start : start + COPIED_ROWS]]
             self._writer.write(start, np.split(block, np.cumsum(widths)[:-1], axis=1))
@@ -107,10 +97,10 @@ class SortedCache:
 
 
 @contextlib.contextmanager
-def ordered_cache(path: Path, store_dtype: str, rows: Rows) -> Iterator[OrderedCache]:
+def ordered_cache(path: Path, store_dtype: str, rows: Rows, test: Rows | None = None) -> Iterator[OrderedCache]:
     """Yield the sink of a cache that appears at `path` when the block succeeds."""
     with new_cache(path, store_dtype) as writer:
-        yield OrderedCache(writer, rows)
+        yield OrderedCache(writer, rows, test)
 
 
 @contextlib.contextmanager

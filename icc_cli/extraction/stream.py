@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from icc_cli.cache import background
+from icc_cli.cache import Rows, background
 from icc_cli.errors import DataError
 from icc_cli.extraction.batches import Batches
+from icc_cli.extraction.controls import controls
 from icc_cli.extraction.forward import device_of, resolve_device
 from icc_cli.extraction.given import Batch
-from icc_cli.extraction.head import NO_HEAD
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
-from icc_cli.extraction.ordered import Listener
-from icc_cli.extraction.sinks import Rows, Sink
+from icc_cli.extraction.ordered import Listener, cross_entropies, described
+from icc_cli.extraction.sinks import Sink
+from icc_cli.extraction.study import FEW
 from icc_cli.extraction.taking import Taking
 
 
@@ -27,10 +28,14 @@ class Streamed:
 
     rows: Rows
     predictions: NDArray[np.int64]
+    loss: float
+    """The mean cross-entropy."""
     warnings: tuple[str, ...]
     """What has to be known of the network, such as that it is random."""
+    controls: dict[str, float | None]
+    """Counts and norms of the network; None where one is not defined."""
     reasons: dict[str, str]
-    """Why there is no head."""
+    """Why there is no head, or no value of a control."""
 
 
 def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extraction, listener: Listener) -> Streamed:
@@ -40,14 +45,17 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
     labels: list[NDArray[np.int64]] = []
     sublabels: list[NDArray[np.int64]] = []
     predictions: list[NDArray[np.int64]] = []
+    losses: list[NDArray[np.float64]] = []
     done = 0
     with inference(model, device):
         taking: Taking | None = None
         in_parts = Batches(how.batch_size or sys.maxsize, listener.note)
 
-        def store(start: int, values: list[Tensor]) -> None:
+        def store(start: int, values: list[Tensor], classes: NDArray[np.int64]) -> None:
             assert taking is not None
-            sink.write(start, taking.blocks(values))
+            blocks = taking.blocks(values)
+            losses.append(cross_entropies(blocks[-1], classes))
+            sink.write(start, blocks)
 
         with background(store) as submit:
             for batch in batches:
@@ -55,6 +63,8 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                     continue
                 if taking is None:
                     taking = Taking(model, device, how, batch.inputs, int(batch.labels.max()) + 1)
+                    few = batch.inputs.rows(slice(FEW)).to(device)
+                    counted = controls(model, few.positional, taking.study.calls)
                     for text in taking.study.warnings:
                         listener.warn(text)
                     for text in taking.study.notes:
@@ -66,7 +76,7 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                     largest = int(batch.labels.max())
                     classes, values = taking.take(batch.inputs.rows(slice(start, stop)), largest)
                     predictions.append(classes)
-                    submit(done, values)
+                    submit(done, values, batch.labels[start:stop])
                     done += stop - start
                     listener.progress(stop - start)
 
@@ -81,5 +91,6 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
     if sublabels and len(sublabels) != len(labels):
         raise DataError("some batches have sublabels and some have not.")
     rows = Rows(np.arange(done), np.concatenate(labels), np.concatenate(sublabels) if sublabels else None)
-    reasons = {} if taking.study.head is not None else {"head": NO_HEAD}
-    return Streamed(rows, np.concatenate(predictions), taking.study.warnings, reasons)
+    found = described(taking.study, counted)
+    loss = float(np.concatenate(losses).mean())
+    return Streamed(rows, np.concatenate(predictions), loss, taking.study.warnings, *found)

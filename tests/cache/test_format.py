@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from icc_cli import measuring
-from icc_cli.cache import SiteInfo, background, new_cache, open_cache, stored_content_key
+from icc_cli.cache import Rows, SiteInfo, background, new_cache, open_cache, stored_content_key
 from icc_cli.errors import FormatError
 from icc_cli.measures.options import Options
 from icc_cli.measuring import lacking
@@ -100,7 +100,7 @@ def written(path, dtype="float32", finish=True):
     values = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
     with new_cache(path, dtype) as writer:
         labels = np.array([0, 0, 1, 1])
-        writer.create(np.arange(4), labels, None, [SiteInfo("a", "map", 3, 16), SiteInfo("a#1", "dense", 2, 1)])
+        writer.create(Rows(np.arange(4), labels, None), [SiteInfo("a", "map", 3, 16), SiteInfo("a#1", "dense", 2, 1)])
         with background(writer.write) as submit:
             for start in (0, 2):
                 submit(start, [values[start : start + 2], values[start : start + 2, :2]])
@@ -132,7 +132,7 @@ def test_a_file_without_its_last_words_is_no_cache(tmp_path):
 
 def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), new_cache(tmp_path / "a.h5", "float32") as writer:
-        writer.create(np.arange(2), np.zeros(2, np.int64), None, [SiteInfo("a", "map", 3, 16)])
+        writer.create(Rows(np.arange(2), np.zeros(2, np.int64), None), [SiteInfo("a", "map", 3, 16)])
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 

@@ -76,6 +76,19 @@ LOADERS = {
 
 
 @pytest.mark.parametrize("kind", LOADERS)
+def test_what_is_counted_on_the_network_and_its_loss_are_known_of_any_loader(kind, net, samples):
+    found = activations(net, LOADERS[kind](*samples)).metadata["metrics"]
+    assert (found["sites"], found["neurons"]) == (1, 6)
+    assert found["parameters"] == sum(parameter.numel() for parameter in net.parameters())
+    squares = sum(float(parameter.detach().double().pow(2).sum()) for parameter in net.parameters())
+    assert found["weight_norm"] == pytest.approx(squares**0.5, rel=1e-12)
+    assert found["path_norm"] == activations(net, samples).metadata["metrics"]["path_norm"] > 0
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(copy.deepcopy(net).eval()(samples[0]), samples[1])
+    assert found["train_loss"] == pytest.approx(float(loss), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", LOADERS)
 @pytest.mark.parametrize("cached", [False, True])
 def test_rows_in_any_order_are_the_networks_own_by_class_and_subclass(kind, cached, net, samples, tmp_path):
     values, predictions = by_hand(net, samples[0])

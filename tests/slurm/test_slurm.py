@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from icc_cli.cache import SiteInfo, new_cache
+from icc_cli.cache import Rows, SiteInfo, new_cache
 from tests.conftest import icc
 
 pytestmark = pytest.mark.slurm
@@ -52,7 +52,7 @@ def big(tmp_path_factory):
         values = np.random.default_rng(i).normal(size=(ROWS, NEURONS)).astype(np.float32)
         with new_cache(folder / "acts" / f"{i:02}.h5", "float32") as writer:
             sites = [SiteInfo("relu", "dense", NEURONS, 1)]
-            writer.create(order, labels[order] // 3, labels[order] % 3, sites)
+            writer.create(Rows(order, labels[order] // 3, labels[order] % 3), sites)
             writer.write(0, [values])
             head = {"checkpoint": f"{i:02}.pt", "weights_sha256": f"{i:064}", "hparams": {}, "metrics": {}}
             writer.finish(np.zeros(ROWS, np.int64), head, f"key-{i}")

@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
+from icc_cli.extraction.arithmetic import Arithmetic
 from icc_cli.extraction.beneath import Beneath
 from icc_cli.extraction.calls import tensors
 from icc_cli.extraction.follow import Follower, name_of_call
@@ -64,6 +65,7 @@ class Capture(TorchFunctionMode):
         self._follower = Follower() if poolings is None else None
         self._beneath = Beneath(self._record) if beneath else None
         self._contexts = ExitStack()
+        self._arithmetic = Arithmetic()
         self._stack: list[nn.Module] = []
         self._calls: Counter[str] = Counter()
         self._sites: list[SiteInfo] = []
@@ -114,17 +116,22 @@ class Capture(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        called = name_of_call(func)
         name = name_of(func, args, kwargs)
         if name is not None:
             self._record(name, args[0] if args else kwargs["input"])
+        elif (rectified := self._arithmetic.relu(called, args)) is not None:
+            name = "relu"
+            self._record(name, rectified)
         if self._beneath is not None:
-            with self._beneath.told(name is not None or name_of_call(func) in FUSED):
+            with self._beneath.told(name is not None or called in FUSED):
                 result = func(*args, **kwargs)
         else:
             result = func(*args, **kwargs)
+        self._arithmetic.learn(func, called, args, result)
         if self._follower is not None:
             self._follower.follow(func, (args, kwargs), result, self._path())
-            self._look_inside(name_of_call(func))
+            self._look_inside(called)
         self.linear = linear_call(func, args, kwargs, result) or self.linear
         if name == "sigmoid":
             self.squashed = weakref.ref(result)

@@ -209,7 +209,8 @@ def no_site(seen: Mapping[str, int], wanted: Sites) -> CheckpointError:
         f"the model does not call {names} in its forward pass, so there is no site to extract.",
         f"It calls {', '.join(others)}: name them with --activations."
         if others
-        else "Arithmetic such as torch.where(x > 0, x, 0) is not seen: call the function by its name.",
+        else "A site is a call of a function by its name, in Python or TorchScript, or torch.where(x > 0, x, 0) and "
+        "the like; what a compiled kernel or other arithmetic computes is not seen.",
     )
 
 

@@ -49,6 +49,13 @@ def by_module(net, x):
     return net.fc(net.act(net.fc1(trunk(net, x).flatten(1))))
 
 
+def arithmetic(net, x):
+    x = torch.maximum(net.norm(net.conv1(x)), torch.zeros(()))
+    x = net.conv2(x)
+    h = net.fc1(F.max_pool2d(x * (x > 0), 2).flatten(1))
+    return net.fc(torch.where(h > 0, h, 0.0))
+
+
 CNN = [("map", 4), ("map", 6), ("dense", 12)]
 
 
@@ -224,6 +231,7 @@ STYLES = {
     "one module": (lambda: cnn(reused, act=nn.ReLU(inplace=True)), "images", CNN),
     "autograd function": (
         lambda: cnn(lambda n, x: n.fc(StraightThrough.apply(n.fc1(trunk(n, x).flatten(1))))), "images", CNN),
+    "arithmetic": (lambda: cnn(arithmetic), "images", CNN),
     "checkpointed": (
         lambda: cnn(lambda n, x: head(n, checkpoint(trunk, n, x, use_reentrant=False).flatten(1))), "images", CNN),
     "training mode within": (lambda: cnn(trained_within), "images", CNN),

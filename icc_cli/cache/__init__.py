@@ -1,6 +1,6 @@
 """The HDF5 activation cache: one file for one checkpoint. Imports no torch."""
 
-from icc_cli.cache.read import Cache, CacheHead, CacheSite, open_cache, stored_content_key, stored_weights
+from icc_cli.cache.read import Cache, CacheHead, CacheSite, StoredSite, open_cache, stored_content_key, stored_weights
 from icc_cli.cache.rows import Rows
 from icc_cli.cache.write import CacheWriter, HeadWeights, SiteInfo, background, content_key, new_cache
 
@@ -12,6 +12,7 @@ __all__ = [
     "HeadWeights",
     "Rows",
     "SiteInfo",
+    "StoredSite",
     "background",
     "content_key",
     "new_cache",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import h5py
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from icc_cli.cache import schema
 from icc_cli.errors import FormatError
+from icc_cli.parts import HINT as PART_HINT
+from icc_cli.parts import siblings
 from icc_cli.shapes import JsonObject
 
 HINT = "Extract it again with `icc extract --force`."
@@ -29,6 +31,11 @@ class CacheSite:
     file: Path
 
     @property
+    def dtype(self) -> "np.dtype[np.floating]":
+        dtype: np.dtype[np.floating] = self.dataset.dtype
+        return dtype
+
+    @property
     def shape(self) -> tuple[int, int]:
         rows, neurons = self.dataset.shape
         return int(rows), int(neurons)
@@ -39,11 +46,32 @@ class CacheSite:
             return np.asarray(self.dataset[start:stop])
 
 
+class StoredSite(Protocol):
+    """A site of an open cache, in one file or in several."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def map_size(self) -> int: ...
+
+    @property
+    def dtype(self) -> "np.dtype[np.floating]": ...
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def rows(self, start: int, stop: int) -> NDArray[np.floating]: ...
+
+
 @dataclass(frozen=True)
 class CacheHead:
     """The last linear layer of an open cache: its `inputs` (N, d), `weight` (K', d) and `bias` (K',)."""
 
-    inputs: CacheSite
+    inputs: StoredSite
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
 
@@ -59,10 +87,10 @@ class Cache:
     labels: NDArray[np.int32]
     sublabels: NDArray[np.int32] | None
     predictions: NDArray[np.int32]
-    sites: tuple[CacheSite, ...]
+    sites: tuple[StoredSite, ...]
     attributes: JsonObject
     head: CacheHead | None = None
-    logits: CacheSite | None = None
+    logits: StoredSite | None = None
     test_samples: int | None = None
     """Samples of the test split, where the cache holds it too."""
 
@@ -75,8 +103,23 @@ class Cache:
 def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
     """Open the cache at `path`: what it holds of the training split, or of the test split.
 
-    FormatError when it is damaged, incomplete, of an unknown version, or lacks the split.
+    Any file of a cache whose rows lie in several stands for all of them. FormatError when it is damaged, incomplete,
+    of an unknown version, or lacks the split.
     """
+    from icc_cli.cache.joined import joined
+
+    with contextlib.ExitStack() as stack:
+        cache = stack.enter_context(_one_file(path, split))
+        if "rows" in cache.metadata:
+            files = siblings(path)
+            if missing := [part.name for part in files if not part.exists()]:
+                raise FormatError(f"{path} is one of {len(files)} parts, and {missing[0]} is not there.", PART_HINT)
+            cache = joined([stack.enter_context(_one_file(part, split)) for part in files], split)
+        yield cache
+
+
+@contextlib.contextmanager
+def _one_file(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
     with contextlib.ExitStack() as stack:
         with _damage(path):
             file = stack.enter_context(h5py.File(path, "r"))
@@ -85,9 +128,9 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
 
 
 def stored_content_key(path: Path) -> str | None:
-    """The content key of the cache at `path`, or None when there is no cache that can be read."""
+    """The content key of the cache at `path`, or of which it is a part; None when there is none that can be read."""
     try:
-        with open_cache(path) as cache:
+        with _one_file(path) as cache:
             return cache.content_key
     except (FormatError, FileNotFoundError, NotADirectoryError):
         return None
@@ -96,7 +139,7 @@ def stored_content_key(path: Path) -> str | None:
 def stored_weights(path: Path) -> str | None:
     """The weights_sha256 of the checkpoint whose cache is at `path`, or None when there is none that can be read."""
     try:
-        with open_cache(path) as cache:
+        with _one_file(path) as cache:
             return str(cache.metadata.get("weights_sha256") or "") or None
     except (FormatError, FileNotFoundError, NotADirectoryError):
         return None

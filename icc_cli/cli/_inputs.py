@@ -8,6 +8,7 @@ from pathlib import Path
 
 from icc_cli.errors import UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
+from icc_cli.parts import siblings, whole_of
 
 CACHE_SUFFIXES = (".h5",)
 NOT_CHECKPOINTS = (*CHECKPOINT_SUFFIXES, *CACHE_SUFFIXES, ".json", ".jsonl", ".csv", ".py", ".txt", ".npz", ".zip")
@@ -111,9 +112,17 @@ def _with_free_name(item: Input, taken: dict[Path, Path]) -> Input:
     return Input(item.path, name)
 
 
+def _of_cache(path: Path) -> Input:
+    """A cache; of one in parts the first, under the name of the whole."""
+    whole = whole_of(path)
+    if whole is None:
+        return Input(path, Path(path.name))
+    return Input(siblings(path)[0], Path(whole.name))
+
+
 def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], None]) -> Iterator[Input]:
     if not path.is_dir():
-        yield Input(path, Path(whole_name(path.name)))
+        yield _of_cache(path) if suffixes == CACHE_SUFFIXES else Input(path, Path(whole_name(path.name)))
         return
     found: dict[tuple[str, ...], str] = {}
     beside: list[str] = []
@@ -125,7 +134,8 @@ def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], No
             if any(name.endswith(DISTRIBUTED) for name in files):
                 kept[""] = ""
         else:
-            kept = {name: name for name in files if name.endswith(suffixes) and not name.startswith(".")}
+            named = [name for name in sorted(files) if name.endswith(suffixes) and not name.startswith(".")]
+            kept = {_of_cache(Path(name)).name.name: _of_cache(Path(name)).path.name for name in named}
         parts = Path(folder).relative_to(path).parts
         found |= {(*parts, name): file for name, file in kept.items()}
     if beside:

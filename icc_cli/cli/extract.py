@@ -56,6 +56,13 @@ def extract(
         Precision, typer.Option(help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it.")
     ] = Precision.float32,
     with_test: Annotated[bool, typer.Option("--with-test", help="Keep the test split's activations too.")] = False,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="i/n",
+            help="Take only the i-th of n parts of the samples, and write NAME.iofn.h5; `measure` joins the parts.",
+        ),
+    ] = None,
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     shard: options.Shard = None,
@@ -70,7 +77,9 @@ def extract(
     """
     from icc_cli import resources
     from icc_cli.extraction.how import Extraction
+    from icc_cli.parts import Part
 
+    part = None if rows is None else Part.parse(rows)
     processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     report = Reporter(quiet)
@@ -84,7 +93,7 @@ def extract(
             DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class, level),
             DataShelf(),
         ),
-        how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted, with_test),
+        how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted, with_test, part),
         force=force,
         report=Reporter(quiet or processes > 1),
     )
@@ -109,7 +118,7 @@ def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", fo
 
     keep_freed_memory()
     resolve_device(how.device or "auto")
-    path = outputs.path(item)
+    path = how.rows.path(outputs.path(item)) if how.rows else outputs.path(item)
     subject = request.subject(item.path, item.name.as_posix())
     key = of_subject(subject, how).content_key
     if not force and path.exists() and stored_content_key(path) == key:
@@ -118,6 +127,7 @@ def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", fo
     if not force:
         refuse_another(path, stored_weights(path), subject.checkpoint.weights_sha256)
     samples = len(subject.data.train) + (0 if subject.data.test is None else len(subject.data.test))
+    samples = samples // how.rows.count if how.rows else samples
     with report.progress(item.path.name, samples) as advance:
         extract_subject(subject, how, path, Listener(advance, report.note, report.warn))
     return path

@@ -100,7 +100,7 @@ def _cache(path: Path) -> Facts:
                     "kind": site.kind,
                     "neurons": site.shape[1],
                     "map_size": site.map_size,
-                    "dtype": str(site.dataset.dtype),
+                    "dtype": str(site.dtype),
                 }
                 for site in cache.sites
             ],

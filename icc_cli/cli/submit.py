@@ -47,6 +47,9 @@ def submit(
     array: Annotated[
         int | None, typer.Option(min=1, help="Tasks at most. Default: as many as the inputs are worth.")
     ] = None,
+    by_rows: Annotated[
+        bool, typer.Option("--by-rows", help="Each task of `extract` takes a part of the samples, of every checkpoint.")
+    ] = False,
     gpus: Annotated[int, typer.Option(min=0, help="GPUs a task.")] = 0,
     cpus: Annotated[int, typer.Option(min=1, help="Cores a task.")] = 1,
     mem: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory a task, such as 8G.")] = None,
@@ -75,9 +78,13 @@ def submit(
     shards = command[0] in INPUTS_OF
     if not shards and array not in (None, 1):
         raise UsageError(f"icc {command[0]} takes its inputs together, as one task.", "Leave --array out.")
+    if by_rows and (command[0] != "extract" or array is None):
+        raise UsageError("--by-rows is for extract, in a number of tasks that you say.", "Add --array N.")
     sizes = _sizes(ctx, command) if shards else None
     limit = slurm.array_limit() if executor is Executor.slurm else None
-    count = plan.tasks(sizes, array, limit) if shards else 1
+    if by_rows and array is not None and limit is not None and array > limit:
+        raise UsageError(f"this site's arrays have at most {limit} tasks.", "Lower --array.")
+    count = array if by_rows else plan.tasks(sizes, array, limit) if shards else 1
     if count is None:
         raise UsageError("the inputs are not there yet, so they cannot be counted.", "Say how many tasks: --array N.")
     if limit is not None and array is not None and array > limit:
@@ -86,7 +93,14 @@ def submit(
     given += [("--partition", partition), ("--dependency", f"afterany:{':'.join(after)}" if after else None)]
     lines = [f"{name}={shlex.quote(str(value))}" for name, value in given if value is not None]
     folder = jobs.new_folder(logs, command[0])
-    job = jobs.Job(folder, tuple(command), count, shards, tuple(lines + _passed_through(ctx.args)))
+    job = jobs.Job(
+        folder,
+        tuple(command),
+        count,
+        shards,
+        tuple(lines + _passed_through(ctx.args)),
+        "--rows" if by_rows else "--shard",
+    )
     inputs = "inputs that are not there yet" if sizes is None else f"{len(sizes)} inputs"
     report.note(f"{inputs} in {count} tasks" if shards else "one task")
     if dry_run:

@@ -20,6 +20,8 @@ EXIT_TERMINATED = 143
 class Job:
     """One command over its inputs in `tasks` tasks; `array` is false for a command that is one task by nature.
 
+    Each task takes the part of the inputs, or of the data's rows, that `split` says: --shard or --rows.
+
     `options` are lines of an sbatch script without their #SBATCH, such as `--mem=8G`.
     """
 
@@ -28,6 +30,7 @@ class Job:
     tasks: int
     array: bool
     options: tuple[str, ...]
+    split: str = "--shard"
 
     @property
     def script(self) -> Path:
@@ -98,7 +101,7 @@ def _body(job: Job) -> list[str]:
         'rm -f "$exit_file"',
     ]
     if job.array:
-        command += f' --shard "$((task + 1))/{job.tasks}"'
+        command += f' {job.split} "$((task + 1))/{job.tasks}"'
         lines += [
             "# Every task takes the list of inputs that the first to start found, also when it is run again.",
             f"export ICC_INPUT_LIST={folder}/{INPUT_LIST}",

@@ -14,6 +14,8 @@ from icc_cli.extraction.in_memory import Activations, Memory
 from icc_cli.extraction.ordered import Extracted, HeldOut, Listener, SplitSamples, extract
 from icc_cli.extraction.provenance import describe, identity, of_subject
 from icc_cli.extraction.sinks import OrderedCache, ordered_cache
+from icc_cli.parts import Part
+from icc_cli.shapes import JsonObject
 from icc_cli.subject import Subject
 
 CHANCE_MARGIN = 1.5
@@ -25,12 +27,13 @@ def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Lis
 
     Raises CheckpointError as `extract`, naming the checkpoint, and when the weights do not fit the model.
     """
-    rows = rows_of(subject.data.train)
-    kept = rows_of(_test_of(subject)) if how.with_test else None
+    rows, held_out = rows_of(subject.data.train, how.rows), _held_out(subject, how)
+    if how.with_test and held_out is None:
+        raise UsageError(f"{subject.data.spec} has no test split.", "Leave out --with-test.")
+    kept = held_out.rows if held_out is not None and how.with_test else None
     with ordered_cache(path, how.store_dtype, rows, kept) as sink:
-        held_out = _held_out(subject)
         if held_out is not None and kept is not None:
-            held_out = replace(held_out, rows=kept, write=sink.write_test)
+            held_out = replace(held_out, write=sink.write_test)
         found = _fill(sink, subject, (rows, held_out), how, listener)
         if found.test_predictions is not None:
             sink.finish_test(found.test_predictions)
@@ -39,26 +42,26 @@ def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Lis
 def held(subject: Subject, how: Extraction, listener: Listener) -> Activations:
     """What `extract_subject` writes, in memory."""
     sink = Memory()
-    _fill(sink, subject, (rows_of(subject.data.train), _held_out(subject)), how, listener)
+    _fill(sink, subject, (rows_of(subject.data.train), _held_out(subject, how)), how, listener)
     return sink.activations
 
 
-def rows_of(split: Split) -> Rows:
-    """The rows of a split in the order of a cache."""
-    return Rows(np.arange(len(split)), split.labels, split.sublabels).take(split.order())
+def rows_of(split: Split, part: Part | None = None) -> Rows:
+    """The rows of a split in the order of a cache, or a part of them. UsageError for more parts than there are rows."""
+    order = split.order()
+    if part is not None:
+        if part.count > len(split):
+            raise UsageError(f"{len(split)} samples cannot be parted in {part.count}.", "Take fewer parts.")
+        order = order[part.slice(len(split))]
+    return Rows(np.arange(len(split)), split.labels, split.sublabels).take(order)
 
 
-def _test_of(subject: Subject) -> Split:
-    """The test split. UsageError when there is none."""
-    if subject.data.test is None:
-        raise UsageError(f"{subject.data.spec} has no test split.", "Leave out --with-test.")
-    return subject.data.test
-
-
-def _held_out(subject: Subject) -> HeldOut | None:
-    if subject.data.test is None:
+def _held_out(subject: Subject, how: Extraction) -> HeldOut | None:
+    test = subject.data.test
+    if test is None:
         return None
-    return HeldOut(SplitSamples(subject.data.test, subject.normalisation.mean, subject.normalisation.std))
+    samples = SplitSamples(test, subject.normalisation.mean, subject.normalisation.std)
+    return HeldOut(samples, rows_of(test, how.rows))
 
 
 def _fill(
@@ -77,14 +80,24 @@ def _fill(
         raise CheckpointError(f"{subject.checkpoint.path}: {error.message}", error.hint, error.details) from error
     device = str(resolve_device(how.device or "auto"))
     description = describe(settled, found.measured, device, found.warnings, found.controls, found.reasons)
+    if how.rows is not None:
+        said: JsonObject = {"part": how.rows.index, "of": how.rows.count}
+        for name, split in (("train", subject.data.train), ("test", subject.data.test)):
+            span = how.rows.slice(len(split) if split is not None else 0)
+            said[name] = [span.start, span.stop]
+        description = replace(description, rows=said)
     sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
-    _warn(subject, found.measured["train_accuracy"], listener)
+    _warn(subject, found.measured["train_accuracy"] if how.rows is None else None, listener)
     return found
 
 
-def _warn(subject: Subject, accuracy: float, listener: Listener) -> None:
-    """Say what looks like the wrong data or normalisation."""
+def _warn(subject: Subject, accuracy: float | None, listener: Listener) -> None:
+    """Say what looks like the wrong data or normalisation; `accuracy` is over all training samples, or not known."""
     checkpoint, data = subject.checkpoint, subject.data
+    if checkpoint.data and checkpoint.data.get("digest") not in (None, data.digest):
+        listener.warn(f"{checkpoint.path} was trained on other images or labels than {data.spec} holds now.")
+    if accuracy is None:
+        return
     recorded = checkpoint.metrics.get("train_accuracy")
     known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
     if accuracy < CHANCE_MARGIN / data.num_classes and not known:
@@ -97,5 +110,3 @@ def _warn(subject: Subject, accuracy: float, listener: Listener) -> None:
             f"{checkpoint.path}: train accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
             "another normalisation or another training set would explain it."
         )
-    if checkpoint.data and checkpoint.data.get("digest") not in (None, data.digest):
-        listener.warn(f"{checkpoint.path} was trained on other images or labels than {data.spec} holds now.")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from icc_cli.errors import UsageError
+from icc_cli.parts import Part
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Extraction:
     sites: Sites = Sites()
     with_test: bool = False
     """Caches hold the test split too."""
+    rows: Part | None = None
+    """The part of the rows of either split that is taken; None for all."""
 
     def __post_init__(self) -> None:
         for name, known in (("store_dtype", ("float32", "float16")), ("precision", ("float32", "bfloat16"))):

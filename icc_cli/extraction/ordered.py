@@ -87,10 +87,10 @@ class Extracted:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The test split: for its accuracy alone, or with `rows` and `write` for its sites too, in the order of `rows`."""
+    """The test split: its accuracy over `rows`, and with `write` its sites too."""
 
     samples: Samples
-    rows: Rows | None = None
+    rows: Rows
     write: Callable[[int, Blocks], None] | None = None
 
 
@@ -114,7 +114,7 @@ def extract(
     order = rows.sample_id
     with inference(model, device):
         few = order[np.linspace(0, len(order) - 1, min(FEW, len(order))).astype(np.int64)]
-        taking = Taking(model, device, how, train.inputs(few, device), int(rows.labels.max()) + 1)
+        taking = Taking(model, device, how, train.inputs(few, device), int(train.labels.max()) + 1)
         for text in taking.study.warnings:
             listener.warn(text)
         for text in taking.study.notes:
@@ -125,11 +125,11 @@ def extract(
         predictions, loss = one.over(train, rows, sink.write)
         measured = {"train_accuracy": float(np.mean(predictions == rows.labels)), "train_loss": loss}
         of_test = None
-        if test is not None and test.rows is not None and test.write is not None:
+        if test is not None and test.write is not None:
             of_test, _ = one.over(test.samples, test.rows, test.write)
             measured["test_accuracy"] = float(np.mean(of_test == test.rows.labels))
         elif test is not None:
-            measured["test_accuracy"] = one.accuracy(test.samples)
+            measured["test_accuracy"] = one.accuracy(test.samples, test.rows)
     return Extracted(predictions, measured, taking.study.warnings, *described(taking.study, counted), of_test)
 
 
@@ -175,13 +175,13 @@ class _Pass:
                 self.batches.run(len(order), work)
         return predictions, float(np.concatenate(losses).mean())
 
-    def accuracy(self, samples: Samples) -> float:
-        """The share of samples whose class the network finds."""
-        labels, correct = samples.labels, 0
+    def accuracy(self, samples: Samples, rows: Rows) -> float:
+        """The share of `rows` whose class the network finds."""
+        labels, correct = rows.labels, 0
 
         def work(start: int, stop: int) -> None:
             nonlocal correct
-            logits = self.taking.logits(samples.inputs(np.arange(start, stop), self.device))
+            logits = self.taking.logits(samples.inputs(rows.sample_id[start:stop], self.device))
             correct += int(np.sum(logits.argmax(dim=1).cpu().numpy() == labels[start:stop]))
             self.listener.progress(stop - start)
 

@@ -71,6 +71,8 @@ class Description:
     """What has to be known of the network, such as that it is random."""
     reasons: dict[str, str] = field(default_factory=dict)
     """Why there is no head, or no value of a control."""
+    rows: JsonObject | None = None
+    """Which `part` it is `of` how many, and the rows [start, stop] of either split that it holds."""
 
 
 def of_subject(subject: "Subject", how: Extraction) -> Provenance:
@@ -123,7 +125,8 @@ def identity(provenance: Provenance, description: Description) -> Identity:
     metadata = {
         "checkpoint": provenance.checkpoint,
         "weights_sha256": provenance.weights_sha256,
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()},
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in plain.items() if name != "rows"},
+        **({"rows": description.rows} if description.rows else {}),
         "torch": torch.__version__,
         "numerics": provenance.numerics,
         **provenance.settings(description.model),

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache.read import Cache, CacheSite
+from icc_cli.cache.read import Cache, StoredSite
 from icc_cli.errors import UsageError
 from icc_cli.measures.groups import ClassGroup, class_groups
 from icc_cli.measures.neuron_variance import class_variance
@@ -167,7 +167,7 @@ def sheet_rows(neurons: Sequence[Shown]) -> dict[tuple[str, str, int], NDArray[n
     return {(one.chosen.group.kind, one.chosen.site, one.chosen.neuron): one.strongest for one in neurons}
 
 
-def _scores(site: CacheSite, cache: Cache) -> dict[tuple[str, int, int], Column]:
+def _scores(site: StoredSite, cache: Cache) -> dict[tuple[str, int, int], Column]:
     """(n,) scores of every group of the cache, by kind and rows."""
     classes: list[ClassGroup] = class_groups(cache.labels, cache.sublabels)
     view = SiteView(site, classes)
@@ -181,7 +181,7 @@ def _scores(site: CacheSite, cache: Cache) -> dict[tuple[str, int, int], Column]
     return scores
 
 
-def _site(cache: Cache, name: str) -> CacheSite:
+def _site(cache: Cache, name: str) -> StoredSite:
     for site in cache.sites:
         if site.name == name:
             return site

@@ -121,6 +121,6 @@ def _standard_input(inputs: Sequence[str]) -> list[str]:
     if STANDARD_INPUT not in inputs:
         return []
     try:
-        return [line for line in sys.stdin.read().splitlines() if line.strip()]
+        return [line for line in sys.stdin.read().removeprefix("\ufeff").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise FormatError(f"standard input is no text: {error}.") from error

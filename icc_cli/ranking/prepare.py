@@ -25,6 +25,7 @@ def prepare(
     UsageError when no model has the target; FormatError when fewer than two models are left.
     """
     table, told = in_fractions(table, target)
+    told = [*table.notes, *told]
     table = with_gap(table)
     if not every:
         table = _with_target(table, target, told)

@@ -30,6 +30,7 @@ class ModelTable:
     header    every column that the source has, also those that were not read
     networks  M names of the architectures; empty when none is known
     about     by measure, what its records say of it, for measures that the catalog does not have
+    notes     what was converted while it was read
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class ModelTable:
     header: tuple[str, ...] = ()
     about: dict[str, About] = field(default_factory=dict)
     networks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.keys) != len(self.names):

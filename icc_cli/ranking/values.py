@@ -15,8 +15,9 @@ Value = Any
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
+MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "n.a.", "<na>", "null", "none", "-"})
 WHOLE = re.compile(r"[+-]?\d{1,400}")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
 
 
 def canonical(value: Value) -> Value:
@@ -54,15 +55,28 @@ def _canonical_text(text: str) -> Value:
 
 
 def number(value: Value, where: str) -> float:
-    """`value` as a float, NaN when it is missing; FormatError, naming `where`, when it is no number."""
+    """`value` as a float, NaN when it is missing; FormatError, naming `where`, when it is no number.
+
+    "85.2 %" is .852, and "1,014.5" a thousand and more; "1,014" may be either, and is no number.
+    """
     if value is None or (isinstance(value, str) and value.strip().lower() in MISSING_WORDS):
         return math.nan
     try:
-        if isinstance(value, str | int | float | np.number) and not (isinstance(value, str) and "_" in value):
+        if isinstance(value, str):
+            return _number_of(value.strip())
+        if isinstance(value, int | float | np.number):
             return float(value)
     except (ValueError, OverflowError):
         pass
     raise FormatError(f"{where} is {value!r}, expected a number.", "Correct it, or leave the cell empty.")
+
+
+def _number_of(text: str) -> float:
+    if "_" in text:
+        raise ValueError(text)
+    if text.endswith("%"):
+        return _number_of(text[:-1].rstrip()) / 100
+    return float(text.replace(",", "") if THOUSANDS.fullmatch(text) else text)
 
 
 def codes(values: Sequence[Value]) -> Indices:

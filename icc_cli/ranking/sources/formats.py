@@ -1,16 +1,19 @@
 """Tables as they come: delimited text, JSON and JSON lines, compressed or not, Parquet, and what some tools write."""
 
+import codecs
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.sources import lightning, lm_eval
-from icc_cli.ranking.sources.delimited import read_rows
+from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
+from icc_cli.ranking.sources.exports import NESTED
 from icc_cli.shapes import JsonObject
 
 Cells = JsonObject
@@ -28,11 +31,21 @@ def suffix_of(path: Path) -> str:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file holds a table rather than records: by its suffix, and JSON by what it begins with."""
+    """Whether a file holds a table rather than records: by its suffix, and JSON and what has another suffix by what it
+    begins with."""
     suffix = suffix_of(path)
     if suffix in (*DELIMITED, PARQUET):
         return True
-    return suffix in JSON and path.is_file() and json_rows_of(_beginning(path)) is not None
+    if not path.is_file():
+        return False
+    text = _beginning(path)
+    return json_rows_of(text) is not None or (suffix not in JSON and has_header(text))
+
+
+def has_header(text: str) -> bool:
+    """Whether a text begins as a table does, with names between commas, tabs, semicolons or bars; JSON does not."""
+    first = text.lstrip().partition("\n")[0]
+    return first[:1] not in ("{", "[") and any(delimiter in first for delimiter in DELIMITERS)
 
 
 def rows_of(path: Path) -> list[Cells]:
@@ -57,8 +70,8 @@ def text_rows(text: str, where: str) -> list[Cells]:
 
 
 def json_rows_of(text: str) -> list[Cells] | None:
-    """The rows of JSON: a list of objects, one object a line, or the results of lm-eval; None for records, and for
-    what is none of these. FormatError for lines that begin as a table does and are no JSON."""
+    """The rows of JSON: a list of objects, one object a line, columns or rows by name as pandas writes them, or the
+    results of lm-eval; None for records, and for what is none of these."""
     first = text.lstrip()[:1]
     if first not in ("[", "{"):
         return None
@@ -71,25 +84,43 @@ def json_rows_of(text: str) -> list[Cells] | None:
             return None
     if isinstance(found, Mapping) and lm_eval.is_results(found):
         return [lm_eval.row(found)]
-    rows = found if isinstance(found, Sequence) else [found]
-    if not rows or not all(isinstance(row, Mapping) for row in rows) or "record" in rows[0]:
+    rows = found if isinstance(found, Sequence) else _of_object(found)
+    if not all(isinstance(row, Mapping) for row in rows) or (rows and "record" in rows[0]):
         return None
     return [dict(row) for row in rows]
+
+
+def _of_object(found: Mapping[str, Any]) -> Sequence[Any]:
+    """The rows of one object: pandas' orients `split`, `table`, `index`, `columns` and `list`, or a row by itself."""
+    data, names = found.get("data"), found.get("columns")
+    if isinstance(data, list) and isinstance(names, list):
+        return [dict(zip(names, row, strict=False)) for row in data]
+    if isinstance(data, list) and "schema" in found:
+        return data
+    cells = list(found.values())
+    if cells and all(isinstance(cell, list) for cell in cells) and len({len(cell) for cell in cells}) == 1:
+        return [dict(zip(found, row, strict=True)) for row in zip(*cells, strict=True)]
+    if len(cells) > 1 and all(isinstance(cell, Mapping) and cell for cell in cells) and not set(found) & set(NESTED):
+        if all(str(key).isdecimal() for cell in cells for key in cell):
+            keys = dict.fromkeys(key for cell in cells for key in cell)
+            return [{name: cell.get(key) for name, cell in found.items()} for key in keys]
+        return [{**({} if key.isdecimal() else {"checkpoint": key}), **row} for key, row in found.items()]
+    return [found]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The lines of a text file, decompressed; errors of reading are FormatError, while it is read too."""
     try:
-        if path.name.lower().endswith(COMPRESSED):
-            with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as lines:
-                yield io.TextIOWrapper(lines.buffer, "utf-8-sig", newline="")
-        else:
-            with path.open(encoding="utf-8-sig", newline="") as lines:
+        with gzip.open(path) if path.name.lower().endswith(COMPRESSED) else path.open("rb") as content:
+            wide = content.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            with io.TextIOWrapper(content, "utf-16" if wide else "utf-8-sig", newline="") as lines:
                 yield lines
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise FormatError(f"cannot read {path} as a table: {error}.", "Save it as text in UTF-8.") from error
+    except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"cannot read {path} as a table: {error}.") from error
 
 

@@ -108,7 +108,14 @@ def is_table(lines: Sequence[str]) -> bool:
         return False
     if lines[0].lstrip()[:1] in ("{", "["):
         return formats.json_rows_of("\n".join(lines)) is not None
-    return any(c in lines[0] for c in ",;\t|") and not Path(lines[0].strip()).exists()
+    return formats.has_header(lines[0]) and not _is_there(lines[0].strip())
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # A header may be longer than any path.
+        return False
 
 
 def _readers(inputs: Sequence[str], text: Sequence[str]) -> Iterator[Iterator[Located]]:
@@ -137,8 +144,16 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
 
 
 def _from_file(path: Path) -> Iterator[Located]:
-    for record in records.read(path):
-        yield str(path), record
+    try:
+        for record in records.read(path):
+            yield str(path), record
+    except FormatError as error:
+        if formats.suffix_of(path) in formats.JSON:
+            raise
+        raise FormatError(
+            f"{path} is neither records nor a table that icc reads.",
+            "Tables are .csv, .tsv, .txt, .json, .jsonl or .parquet, .gz too.",
+        ) from error
 
 
 def _parsed(lines: Sequence[str]) -> Iterator[Located]:

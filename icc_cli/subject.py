@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset, DataSource
     from icc_cli.models.spec import ModelSpec
+    from icc_cli.naming import ModelMap
+
+OF_DATA = frozenset({"num_classes", "in_channels", "in_chans", "input_size", "img_size"})
+"""Arguments that the data decide, and that are no hyperparameters."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,13 @@ class Subject:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """The options that name a checkpoint's weights and model."""
+    """The options that name a checkpoint's weights and model; `map` does for each checkpoint of a folder."""
 
     spec: str | None = None
     arguments: tuple[str, ...] = ()
     state_key: str | None = None
     unsafe_pickle: bool = False
+    map: "ModelMap | None" = None
 
     def checkpoint(self, path: Path) -> "Checkpoint":
         """The checkpoint at `path`. CheckpointError as `read`."""
@@ -56,19 +61,32 @@ class ModelRequest:
 
         return read(path, self.state_key, self.unsafe_pickle)
 
+    def given(self, name: str) -> "ModelSpec | None":
+        """The model that the options name for the checkpoint `name`, if they name any."""
+        from icc_cli.models.spec import parse
+        from icc_cli.naming import filled
+
+        if self.map is not None:
+            line = self.map.line(name)
+            return parse(line.model, line.arguments)
+        if self.spec is None:
+            return None
+        return parse(filled(self.spec, name), [filled(argument, name) for argument in self.arguments])
+
     def model(self, checkpoint: "Checkpoint") -> "ModelSpec":
         """The model asked for, or else the one that the checkpoint names.
 
         UsageError when neither does, or when the checkpoint names code that is not icc's, torchvision's or timm's.
         """
-        from icc_cli.models.spec import ModelSpec, parse
+        from icc_cli.models.spec import ModelSpec
 
-        if self.spec is not None:
-            return parse(self.spec, self.arguments)
+        given = self.given(checkpoint.name)
+        if given is not None:
+            return given
         if checkpoint.model is None:
             raise UsageError(
                 f"{checkpoint.path} does not say which model it is of.",
-                "Name it with --model, for example --model torchvision:resnet18.",
+                "Name it with --model, for example --model torchvision:resnet18, or those of a folder with --models.",
             )
         try:
             spec = ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
@@ -174,9 +192,16 @@ class Request:
     shelf: DataShelf
 
     def subject(self, path: Path, name: str = "") -> Subject:
-        """The checkpoint at `path`, called `name` in records, with its model and its data, which is loaded."""
+        """The checkpoint at `path`, called `name` in records, with its model and its data, which is loaded.
+
+        Arguments of the model that the user gives are hyperparameters, where the checkpoint does not say others.
+        """
         checkpoint = replace(self.model.checkpoint(path), name=name or path.name)
         spec = self.model.model(checkpoint)
+        given = self.model.given(checkpoint.name)
+        if given is not None:
+            own = {key: value for key, value in given.args.items() if key not in OF_DATA}
+            checkpoint = replace(checkpoint, hparams={**own, **checkpoint.hparams})
         dataset = self.shelf.load(self.data.source(checkpoint))
         return Subject(checkpoint, spec, dataset, self.data.normalisation(checkpoint, dataset))
 

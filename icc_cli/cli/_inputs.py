@@ -9,6 +9,7 @@ from pathlib import Path
 from icc_cli.errors import UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 from icc_cli.parts import siblings, whole_of
+from icc_cli.subject import ModelRequest
 
 CACHE_SUFFIXES = (".h5",)
 NOT_CHECKPOINTS = (*CHECKPOINT_SUFFIXES, *CACHE_SUFFIXES, ".json", ".jsonl", ".csv", ".py", ".txt", ".npz", ".zip")
@@ -56,6 +57,15 @@ def expand(
                     free = _with_free_name(item, taken)
                     other = outputs.setdefault(free.output(""), free.path) != free.path
                     yield replace(free, whole=other)
+
+
+def with_models(inputs: Iterable[Input], request: ModelRequest) -> Iterable[Input]:
+    """The same inputs; where a table names their models, once each is known to have its line, and each line one."""
+    if request.map is None:
+        return inputs
+    listed = list(inputs)
+    request.map.check(item.name.as_posix() for item in listed)
+    return listed
 
 
 def _told_apart(groups: list[tuple[Path, list[Input]]]) -> list[list[Input]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.errors import UsageError
+from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
     from icc_cli.extraction import how
@@ -146,7 +147,8 @@ ModelSpec = Annotated[
         "--model",
         metavar="SPEC",
         help="vgg, wrn (wrn:depth=1.5,num_classes=20), torchvision:NAME, timm:NAME, pkg.module:factory or "
-        "path/to/file.py:factory. Default: what the checkpoint says.",
+        "path/to/file.py:factory; {stem} stands for the checkpoint's name, {re:REGEX} for a part of it. "
+        "Default: what the checkpoint says.",
         rich_help_panel="Model",
     ),
 ]
@@ -154,6 +156,16 @@ ModelArg = Annotated[
     list[str] | None,
     typer.Option(
         "--model-arg", metavar="KEY=VALUE", help="An argument of the model; repeat it.", rich_help_panel="Model"
+    ),
+]
+Models = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        metavar="FILE.csv",
+        help="A model for each checkpoint of a folder: the columns checkpoint (a glob) and model, and one for each "
+        "argument.",
+        rich_help_panel="Model",
     ),
 ]
 StateKey = Annotated[
@@ -178,6 +190,24 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", min=1, help="Inputs at once, a process each; the cores are divided.", show_default=False),
 ]
+
+
+def model_request(
+    model: str | None,
+    arguments: list[str] | None,
+    models: Path | None,
+    state_key: str | None,
+    unsafe_pickle: bool,
+) -> ModelRequest:
+    """What the options of the panel Model say. UsageError for those that do not go together."""
+    from icc_cli.naming import read_map
+
+    if models is not None and (model or arguments):
+        raise UsageError("--models names every model, and --model or --model-arg too.", "Give its columns instead.")
+    if arguments and model is None:
+        raise UsageError("--model-arg is an argument of --model, which is not given.", "Name the model with --model.")
+    table = read_map(models) if models is not None else None
+    return ModelRequest(model, tuple(arguments or ()), state_key, unsafe_pickle, table)
 
 
 def wanted_sites(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import Input, expand
+from icc_cli.cli._inputs import Input, expand, with_models
 from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.folders import CHECKPOINT_SUFFIXES
-from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request
+from icc_cli.subject import DataRequest, DataShelf, Request
 
 if TYPE_CHECKING:
     from icc_cli.extraction import Extraction
@@ -34,6 +34,7 @@ def extract(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the caches, or one .h5 file.")] = Path(),
     model: options.ModelSpec = None,
     model_arg: options.ModelArg = None,
+    models: options.Models = None,
     state_key: options.StateKey = None,
     unsafe_pickle: options.UnsafePickle = False,
     data: options.DataSpec = None,
@@ -83,13 +84,14 @@ def extract(
     processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     report = Reporter(quiet)
+    named = options.model_request(model, model_arg, models, state_key, unsafe_pickle)
     outputs = Outputs(output, ".h5")
     wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
     work = partial(
         _work,
         outputs=outputs,
         request=Request(
-            ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
+            named,
             DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class, level),
             DataShelf(),
         ),
@@ -98,7 +100,7 @@ def extract(
         report=Reporter(quiet or processes > 1),
     )
     each(
-        sharded(expand(inputs, CHECKPOINT_SUFFIXES, report.note), shard, outputs),
+        sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, outputs),
         work,
         report,
         debug,

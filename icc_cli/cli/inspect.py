@@ -55,7 +55,7 @@ def inspect(
     elif (start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl")) and not INDEX.fullmatch(file.name):
         facts = _records(file)
     else:
-        request = ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle)
+        request = options.model_request(model, model_arg, None, state_key, unsafe_pickle)
         wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
         with contextlib.redirect_stdout(sys.stderr):  # stdout carries data only, whatever a network prints
             facts = _checkpoint(file, request, image, wanted)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import Input, expand
+from icc_cli.cli._inputs import Input, expand, with_models
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
@@ -16,7 +16,7 @@ from icc_cli.cli._tables import chosen
 from icc_cli.folders import CHECKPOINT_SUFFIXES
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
-from icc_cli.subject import DataRequest, DataShelf, ModelRequest, Request
+from icc_cli.subject import DataRequest, DataShelf, Request
 
 if TYPE_CHECKING:
     from icc_cli.perturbation.estimate import Settings
@@ -70,6 +70,7 @@ def sharpness(
     seed: Annotated[int, typer.Option(help="Of all random numbers; each checkpoint's own derive from it.")] = 0,
     model: options.ModelSpec = None,
     model_arg: options.ModelArg = None,
+    models: options.Models = None,
     state_key: options.StateKey = None,
     unsafe_pickle: options.UnsafePickle = False,
     data: options.DataSpec = None,
@@ -100,6 +101,7 @@ def sharpness(
     from icc_cli.perturbation.estimate import Settings, Target
 
     report = Reporter(quiet)
+    named = options.model_request(model, model_arg, models, state_key, unsafe_pickle)
     settings = Settings(
         Target.parse(target),
         method.value,
@@ -118,7 +120,7 @@ def sharpness(
     work = partial(
         _work,
         request=Request(
-            ModelRequest(model, tuple(model_arg or ()), state_key, unsafe_pickle),
+            named,
             DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, level=level),
             DataShelf(),
         ),
@@ -128,7 +130,7 @@ def sharpness(
         batch_size=batch_size or BATCH,
         report=Reporter(quiet or processes > 1),
     )
-    found = sharded(expand(inputs, CHECKPOINT_SUFFIXES, report.note), shard, recorder.outputs)
+    found = sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, recorder.outputs)
     with Printer(form, _row, report) as done:
         each(found, work, report, debug, done, processes)
 

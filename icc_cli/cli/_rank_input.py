@@ -1,5 +1,6 @@
 """What `icc rank`, the figures and the report read, and what they say of it."""
 
+import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -77,10 +78,11 @@ def located(inputs: Sequence[str], report: Reporter) -> "tuple[list[Located], in
 
 
 def names_of(text: str | None) -> tuple[str, ...] | None:
-    """The names in an option's `A,B`; None when it was not given."""
+    """The names in an option's `A,B`, in quotes where one has a comma; None when it was not given."""
     if text is None:
         return None
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    (cells,) = csv.reader([text], skipinitialspace=True) if text else ([],)
+    names = tuple(name.strip() for name in cells if name.strip())
     if not names:
         raise UsageError(f"expected names separated by commas, got {text!r}.")
     return names

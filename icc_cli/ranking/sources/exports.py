@@ -19,7 +19,25 @@ RESULTS = ("metrics", "summary", "_summary", "summary_metrics")
 SETTINGS = re.compile(r"(?:params|config|hparams)[./]|params_")
 FOUND = re.compile(r"(?:metrics|summary|_summary|summary_metrics)[./]|user_attrs_")
 OBJECTIVE = re.compile(r"values?(?:_\d+)?")
-PROGRESS = frozenset({"epoch", "step", "steps", "runtime", "duration", "time", "timestamp", "norm", "iteration"})
+PROGRESS = frozenset(
+    [
+        "epoch",
+        "step",
+        "steps",
+        "runtime",
+        "duration",
+        "time",
+        "timestamp",
+        "norm",
+        "iteration",
+        "best",
+        "score",
+        "scores",
+        "flops",
+        "latency",
+        "memory",
+    ]
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,6 +71,10 @@ MARKS = {
     "timm": {"model", "top1", "top5"},
 }
 """Columns by which an export is known."""
+
+
+STATES = ("State", "state", "Status", "status")
+FINISHED = frozenset({"finished", "complete", "completed", "terminated", "success", "succeeded", "done"})
 
 
 @dataclass(frozen=True)
@@ -124,11 +146,41 @@ def flat(row: Mapping[str, Any], where: str) -> Cells:
                     f"{where} has a {name!r} that is no dictionary: {value[:60]} ...", "Export it as JSON."
                 ) from error
         if name in NESTED and isinstance(value, dict):
-            kind = "metrics" if name in RESULTS else "params"
-            cells |= {f"{kind}.{key}": item for key, item in value.items() if not str(key).startswith("_")}
+            cells |= _nested("metrics" if name in RESULTS else "params", value)
         else:
             cells[name] = value
     return cells
+
+
+def _nested(prefix: str, values: Mapping[str, Any]) -> Cells:
+    """`params.model.width` of {"model": {"width": 1}}; what a tool keeps for itself begins with `_`."""
+    cells: Cells = {}
+    for key, value in values.items():
+        if not str(key).startswith("_"):
+            name = f"{prefix}.{key}"
+            cells |= _nested(name, value) if isinstance(value, dict) and value else {name: value}
+    return cells
+
+
+def last_of_trials(rows: Sequence[Cells]) -> list[Cells]:
+    """Of Ray Tune's rows of one trial, one for each report, the last; other rows as they are."""
+    last: dict[object, Cells] = {}
+    for i, row in enumerate(rows):
+        trial = row["trial_id"] if tool_of([row]) == "Ray Tune" else i
+        now, known = (number(one.get("training_iteration"), "training_iteration") for one in (row, last.get(trial, {})))
+        if not now < known:
+            last[trial] = row
+    return list(last.values())
+
+
+def unfinished(rows: Sequence[Cells], where: str) -> list[str]:
+    """A sentence on the runs that their tool calls anything but finished."""
+    states = [str(row[name]).rpartition(".")[2].lower() for row in rows for name in STATES if row.get(name)]
+    odd = [state for state in states if state not in FINISHED]
+    if not odd:
+        return []
+    kinds = ", ".join(dict.fromkeys(odd))
+    return [f"{len(odd)} of the {len(rows)} runs in {where} did not finish ({kinds}): taken as they are."]
 
 
 def tool_of(rows: Sequence[Cells]) -> str:

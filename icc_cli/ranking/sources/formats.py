@@ -19,6 +19,7 @@ from icc_cli.shapes import JsonObject
 Cells = JsonObject
 
 COMPRESSED = ".gz"
+RAY = "result.json"
 PARQUET = ".parquet"
 DELIMITED = (".csv", ".tsv", ".txt")
 JSON = (".json", ".jsonl")
@@ -51,12 +52,40 @@ def has_header(text: str) -> bool:
 def rows_of(path: Path) -> list[Cells]:
     """Every row of a table, as text or values by column; UsageError when there is no such file."""
     if path.is_dir():
-        return lightning.rows(path)
+        return _of_folder(path)
     if suffix_of(path) == PARQUET:
         return _parquet(path)
     with opened(path) as lines:
         text = lines.read()
     return text_rows(text, str(path))
+
+
+def _of_folder(folder: Path) -> list[Cells]:
+    """The runs whose logs lie in a folder, each named by its own path: Lightning's, Ray Tune's, or lm-eval's results."""
+    rows = lightning.rows(folder)
+    for path in sorted(folder.rglob(RAY)) if not rows else ():
+        rows += [{"checkpoint": path.parent.name, **row} for row in rows_of(path)]
+    rows = rows or [row for path in evaluations(folder) for row in rows_of(path)]
+    if not rows:
+        raise UsageError(
+            f"the folder {folder} holds no logs that icc reads.",
+            "Name a table, or a folder of Lightning's or Ray Tune's logs, or of lm-eval's results.",
+        )
+    return rows
+
+
+def evaluations(folder: Path) -> list[Path]:
+    """The files of lm-eval's results below a folder, sorted; none where the first JSON file is another."""
+    files = sorted(folder.rglob("*.json"))
+    return files if files and _is_evaluation(files[0]) else []
+
+
+def _is_evaluation(path: Path) -> bool:
+    try:
+        content = json.loads(_beginning(path))
+    except ValueError:
+        return False
+    return isinstance(content, Mapping) and lm_eval.is_results(content)
 
 
 def text_rows(text: str, where: str) -> list[Cells]:

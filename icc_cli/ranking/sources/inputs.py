@@ -11,6 +11,7 @@ from icc_cli.errors import FormatError, IccError, UsageError
 from icc_cli.ranking.sources import formats
 from icc_cli.ranking.sources.columns import row_columns, table_of
 from icc_cli.ranking.sources.delimited import read_delimited
+from icc_cli.ranking.sources.exports import flat
 from icc_cli.ranking.sources.selection import Selection
 from icc_cli.ranking.sources.sets import Located, ModelSet, model_sets
 from icc_cli.ranking.table import ModelTable
@@ -34,6 +35,7 @@ def load(inputs: Sequence[str], selection: Selection, pool: bool = False, text: 
 
     Inputs that cannot be read are passed over when there are several, as long as one can.
     """
+    inputs = [one for name in inputs for one in ([name] if name == STANDARD_INPUT else _expanded(name))]
     tables = [name for name in inputs if name != STANDARD_INPUT and formats.is_table(Path(name))]
     if tables and len(inputs) > 1 and not (len(tables) == len(inputs) and _one_row_each(tables)):
         raise UsageError(f"{tables[0]} is a table, and {len(inputs) - 1} more inputs are named.", "Rank one at a time.")
@@ -51,6 +53,12 @@ def load(inputs: Sequence[str], selection: Selection, pool: bool = False, text: 
     return Loaded(tuple(sets), tuple(failures), tuple(told))
 
 
+def _expanded(name: str) -> list[str]:
+    """The files of a folder of lm-eval's results; any other input itself."""
+    path = Path(name)
+    return ([str(one) for one in formats.evaluations(path)] if path.is_dir() else []) or [name]
+
+
 def _table(paths: Sequence[str], selection: Selection) -> ModelTable:
     """The table of one file, or of several that hold a model each."""
     first = Path(paths[0])
@@ -63,7 +71,8 @@ def _table(paths: Sequence[str], selection: Selection) -> ModelTable:
 
 def _of_rows(rows: Sequence[formats.Cells], where: str, selection: Selection) -> ModelTable:
     plain = [
-        {name.removeprefix("params.").removeprefix("metrics."): cell for name, cell in row.items()} for row in rows
+        {name.removeprefix("params.").removeprefix("metrics."): cell for name, cell in flat(row, where).items()}
+        for row in rows
     ]
     if len(plain) == 1:
         raise FormatError(

@@ -1,6 +1,7 @@
 """The folders of Lightning's CSVLogger: `hparams.yaml` with the settings, `metrics.csv` with the results."""
 
 from pathlib import Path
+from typing import Any
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.sources.delimited import read_rows
@@ -10,16 +11,14 @@ SETTINGS, RESULTS = "hparams.yaml", "metrics.csv"
 
 
 def rows(folder: Path) -> list[JsonObject]:
-    """A row for each run below `folder`, named by its own folder: settings, and the last value of each metric."""
+    """A row for each run below `folder`, named by its path from there: settings, and the last value of each metric."""
     found = sorted(folder.rglob(SETTINGS))
-    if not found:
-        raise UsageError(f"the folder {folder} holds no {SETTINGS}.", "Name a table, or a folder of Lightning's logs.")
-    return [_row(path.parent) for path in found]
+    above = folder.resolve().parent
+    return [_row(path.parent, str(path.parent.resolve().relative_to(above))) for path in found]
 
 
-def _row(run: Path) -> JsonObject:
-    cells: JsonObject = {"checkpoint": run.resolve().name}
-    cells |= {f"params.{name}": value for name, value in _settings(run / SETTINGS).items()}
+def _row(run: Path, name: str) -> JsonObject:
+    cells: JsonObject = {"checkpoint": name, "hparams": _settings(run / SETTINGS)}
     path = run / RESULTS
     if path.exists():
         with path.open(encoding="utf-8", newline="") as lines:
@@ -35,9 +34,26 @@ def _settings(path: Path) -> JsonObject:
         hint = "Run `pip install 'icc-cli[tables]'`."
         raise UsageError(f"{path} needs PyYAML, which is not installed.", hint) from error
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        found = yaml.load(path.read_text(encoding="utf-8"), _plain_loader()) or {}
     except yaml.YAMLError as error:
         raise FormatError(f"{path} is no plain YAML: {error}.", "Keep plain values in it.") from error
     if not isinstance(found, dict):
         raise FormatError(f"{path} holds no settings by name.")
     return found
+
+
+def _plain_loader() -> Any:
+    """Reads YAML as plain values: a tuple as a list, any other thing of Python's by its name; none of it is made."""
+    import yaml
+
+    def plain(loader: Any, name: str, node: Any) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return loader.construct_scalar(node) or name
+        if isinstance(node, yaml.SequenceNode):
+            items = loader.construct_sequence(node, deep=True)
+            return items if name in ("tuple", "list") else [name, *items]
+        return {"": name, **loader.construct_mapping(node, deep=True)}
+
+    loader: Any = type("Plain", (yaml.SafeLoader,), {})
+    loader.add_multi_constructor("tag:yaml.org,2002:python/", plain)
+    return loader

@@ -15,7 +15,8 @@ def is_results(content: Mapping[str, Any]) -> bool:
 
 
 def row(content: Mapping[str, Any]) -> JsonObject:
-    """One row: `checkpoint`, the model's arguments as settings, and `TASK/METRIC` for each number."""
+    """One row: `checkpoint`, the model's arguments as settings, and `TASK/METRIC` for each number, its filter after
+    another slash."""
     config = content.get("config") or {}
     given = config.get("model_args") or {}
     if isinstance(given, str):
@@ -27,5 +28,5 @@ def row(content: Mapping[str, Any]) -> JsonObject:
         for name, value in results.items():
             if isinstance(value, int | float):
                 # Versions since 0.4 write the filter too: `acc,none`.
-                cells[f"metrics.{task}/{name.removesuffix(',none')}"] = value
+                cells[f"metrics.{task}/{name.removesuffix(',none').replace(',', '/')}"] = value
     return cells

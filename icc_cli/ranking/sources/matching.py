@@ -94,7 +94,8 @@ def _by(names: Sequence[str], rows: Sequence[Cells], where: str, key: str) -> li
 def _keys(name: str, numbered: bool) -> list[str]:
     path = PurePath(name)
     numbers = re.findall(r"\d+", _stem(path)) if numbered else []
-    return list(dict.fromkeys((name, *_ends(name), *reversed(path.parts[:-1]), *numbers[-1:])))
+    folders = [end for folder in path.parents if folder.name for end in _ends(str(folder))]
+    return list(dict.fromkeys((name, *_ends(name), *folders, *numbers[-1:])))
 
 
 def _ends(name: str) -> list[str]:

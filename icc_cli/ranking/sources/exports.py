@@ -19,31 +19,16 @@ RESULTS = ("metrics", "summary", "_summary", "summary_metrics")
 SETTINGS = re.compile(r"(?:params|config|hparams)[./]|params_")
 FOUND = re.compile(r"(?:metrics|summary|_summary|summary_metrics)[./]|user_attrs_")
 OBJECTIVE = re.compile(r"values?(?:_\d+)?")
-PROGRESS = frozenset(
-    [
-        "epoch",
-        "step",
-        "steps",
-        "runtime",
-        "duration",
-        "time",
-        "timestamp",
-        "norm",
-        "iteration",
-        "best",
-        "score",
-        "scores",
-        "flops",
-        "latency",
-        "memory",
-    ]
-)
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+PROGRESS = _words(
+    "epoch step steps runtime duration time timestamp norm iteration best score scores flops latency memory"
+)
+"""Words in the names of numbers that are no settings."""
 OWN = {
     "Weights & Biases": _words(
         "Name State Notes User Tags Created Updated Runtime Sweep ID Commit Description GPU_Type GPU_Count Github "

@@ -61,7 +61,7 @@ def rows_of(path: Path) -> list[Cells]:
 
 
 def _of_folder(folder: Path) -> list[Cells]:
-    """The runs whose logs lie in a folder, each named by its own path: Lightning's, Ray Tune's, or lm-eval's results."""
+    """The runs whose logs lie in a folder, each named by its path: Lightning's, Ray Tune's, or lm-eval's results."""
     rows = lightning.rows(folder)
     for path in sorted(folder.rglob(RAY)) if not rows else ():
         rows += [{"checkpoint": path.parent.name, **row} for row in rows_of(path)]

@@ -37,9 +37,12 @@ class Arguments:
         """With every tensor laid out as a network's author sees it."""
         return self.each(contiguous)
 
-    def twice(self) -> "Arguments":
-        """Every sample a second time."""
-        return self.each(lambda tensor: torch.cat([tensor, tensor]))
+    def filled(self, size: int | None) -> "Arguments":
+        """With rows repeated until there are `size` of them; as they are when it is None."""
+        count = len(self)
+        if size is None or size == count:
+            return self
+        return self.each(lambda tensor: tensor[torch.arange(size, device=tensor.device) % count])
 
     def single(self) -> Tensor:
         """The only input; DataError when there are several."""

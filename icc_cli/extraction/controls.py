@@ -66,7 +66,7 @@ def _no_paths(model: nn.Module, sample: tuple[Tensor, ...], functions: Collectio
 def _path_norm(model: nn.Module, sample: Tensor) -> float:
     """In float64, on a copy."""
     network = copy.deepcopy(model).double()
-    ones = torch.ones_like(sample[:2], dtype=torch.float64)
+    ones = torch.ones_like(sample, dtype=torch.float64)
     with torch.no_grad():
         before = _layer_before(network, ones)
         for norm, layer in before.items():

@@ -43,5 +43,5 @@ def outputs_of(model: nn.Module, inputs: Arguments) -> Any:
         what = "images" if first is not None and first.dim() == 4 and len(inputs.positional) == 1 else "inputs"
         raise CheckpointError(
             f"the model cannot take {what} of shape {inputs.shapes()}: {reason}.",
-            "Check --data and the model's input size and channels.",
+            "Check --data, the model's input size and channels, and --batch-size if it takes batches of one size.",
         ) from error

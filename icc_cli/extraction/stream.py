@@ -63,7 +63,8 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                     continue
                 if taking is None:
                     taking = Taking(model, device, how, batch.inputs, int(batch.labels.max()) + 1)
-                    few = batch.inputs.rows(slice(FEW)).to(device)
+                    in_parts = Batches(taking.study.batch or how.batch_size or sys.maxsize, listener.note)
+                    few = batch.inputs.rows(slice(FEW)).filled(taking.study.batch).to(device)
                     counted = controls(model, few.positional, taking.study.calls)
                     for text in taking.study.warnings:
                         listener.warn(text)

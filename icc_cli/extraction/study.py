@@ -14,6 +14,7 @@ from icc_cli.cache import HeadWeights, SiteInfo
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.capture import Capture
+from icc_cli.extraction.fixed import sizes
 from icc_cli.extraction.forward import outputs_of
 from icc_cli.extraction.how import Sites
 from icc_cli.extraction.inference import held_in_inference
@@ -45,6 +46,8 @@ class Study:
     """Some sites are called where only `Beneath` sees them."""
     channels_last: bool = False
     """The network takes images and weights in that layout, and gives the same."""
+    batch: int | None = None
+    """The size of the only batches that it takes, if it is such a network."""
     alone: bool = True
     """It takes a batch of one sample, and gives what it gives for it among others."""
     warnings: tuple[str, ...] = ()
@@ -53,15 +56,24 @@ class Study:
     """The last linear layer, when what it gives is the logits."""
 
 
-def study(model: nn.Module, few: Arguments, wanted: Sites, classes: int, precision: str = "float32") -> Study:
+def study(
+    model: nn.Module,
+    few: Arguments,
+    wanted: Sites,
+    classes: int,
+    precision: str = "float32",
+    batch_size: int | None = None,
+) -> Study:
     """Look at `model`, which is in inference mode, over `few` samples (2 to FEW) of data of `classes` classes.
+
+    Where the model does not take so many samples, `batch_size` is tried, and the sizes that torch names.
 
     The layout of the weights is left as it was. Raises CheckpointError when the model cannot take the samples, has no
     site or too few outputs, or when a site's neurons cannot be told.
     """
     few = few.contiguous()
     warnings = of_modules(model)
-    look = _Look(model, few, wanted, classes)
+    look = _look(model, few, wanted, classes, batch_size)
     if held_in_inference(model):
         warnings.append(
             "the model puts itself in training mode in its forward pass; it is held in inference mode: dropout off, "
@@ -71,7 +83,7 @@ def study(model: nn.Module, few: Arguments, wanted: Sites, classes: int, precisi
     random = not look.agrees(look.values(few), SAME)
     if random:
         warnings.append("the model is random: two passes over the same samples differ; the numbers are of one draw.")
-    elif not any("batch norm" in text for text in warnings) and not look.agrees(look.tried(few.rows(slice(2))), near):
+    elif not any("batch norm" in text for text in warnings) and not look.agrees(look.turned(few.rows(slice(2))), near):
         warnings.append(
             "what the model computes for a sample depends on the others in its batch: the numbers depend on the batch "
             "size and on the order of the samples."
@@ -85,19 +97,39 @@ def study(model: nn.Module, few: Arguments, wanted: Sites, classes: int, precisi
         look.capture.largest // len(few),
         look.beneath,
         not random and _takes_channels_last(look, few, near),
+        look.batch,
         random or look.agrees(look.tried(few.rows(slice(1))), near, strict=True),
         tuple(warnings),
-        (look.logits.note,) if look.logits.note else (),
+        tuple(filter(None, (look.logits.note, look.note))),
         look.head,
     )
 
 
-class _Look:
-    """The first pass over the few samples, followed call by call, and others that are compared with it."""
+def _look(model: nn.Module, few: Arguments, wanted: Sites, classes: int, batch_size: int | None) -> "_Look":
+    try:
+        return _Look(model, few, wanted, classes)
+    except CheckpointError as error:
+        if "cannot take" not in error.message:
+            raise
+        for size in sizes(error, len(few), batch_size):
+            try:
+                return _Look(model, few, wanted, classes, size)
+            except CheckpointError as other:
+                if "cannot take" not in other.message:
+                    raise
+        raise
 
-    def __init__(self, model: nn.Module, few: Arguments, wanted: Sites, classes: int) -> None:
-        self.model, self._wanted = model, wanted
+
+class _Look:
+    """The first pass over the few samples, followed call by call, and others that are compared with it.
+
+    With `batch`, every pass is over so many samples, of which the first count.
+    """
+
+    def __init__(self, model: nn.Module, few: Arguments, wanted: Sites, classes: int, batch: int | None = None) -> None:
+        self.model, self._wanted, self.batch = model, wanted, batch
         self.capture = Capture(model, wanted, beneath=True)
+        count, few = len(few), few.filled(batch)
         with self.capture:
             given = outputs_of(model, few)
         if self.capture.fused:
@@ -113,14 +145,19 @@ class _Look:
         self.outputs = table.shape[1]
         check_outputs(self.outputs, classes - 1)
         self.sites, self.poolings, self.beneath = tuple(sites), dict(self.capture.poolings), self.capture.saw_beneath
-        self._first = [table, *values]
+        self._first = [value[:count] for value in (table, *values)]
+
+    @property
+    def note(self) -> str:
+        return f"the model takes batches of {self.batch} samples alone; the last is filled up." if self.batch else ""
 
     def values(self, inputs: Arguments) -> list[Tensor]:
         """The logits and the sites' values of another pass."""
         capture = Capture(self.model, self._wanted, self.poolings, self.beneath)
+        count, inputs = len(inputs), inputs.filled(self.batch)
         with capture:
             given = outputs_of(self.model, inputs)
-        return [self.logits.of(given, len(inputs)), *capture.take()[1]]
+        return [value[:count] for value in (self.logits.of(given, len(inputs)), *capture.take()[1])]
 
     def tried(self, inputs: Arguments) -> list[Tensor] | None:
         """`values`, or None when the model does not take these inputs."""
@@ -128,6 +165,11 @@ class _Look:
             return self.values(inputs)
         except CheckpointError:
             return None
+
+    def turned(self, inputs: Arguments) -> list[Tensor] | None:
+        """As `tried`, with the samples in the other order."""
+        values = self.tried(inputs.rows(slice(self.batch)).each(lambda tensor: tensor.flip(0)))
+        return None if values is None else [value.flip(0) for value in values]
 
     def agrees(self, values: list[Tensor] | None, tolerance: float, strict: bool = False) -> bool:
         """Whether `values`, of the first samples, are the first pass's; what was not taken at all agrees unless

@@ -32,9 +32,9 @@ class Taking:
     def __init__(self, model: nn.Module, device: torch.device, how: Extraction, few: Arguments, classes: int) -> None:
         self._model, self._device, self._how = model, device, how
         self._gradients = False
-        few = few.rows(slice(FEW)).to(device)
+        given, few = len(few), few.rows(slice(FEW)).to(device)
         try:
-            self.study = self._study(few if len(few) > 1 else few.twice(), classes)
+            self.study = self._study(few if len(few) > 1 else few.filled(2), classes, how.batch_size or given)
         except Exception as error:
             if ran_out(error):
                 raise too_large() from error
@@ -45,9 +45,9 @@ class Taking:
         self.tables = (*self.study.sites, *_beside(self.study))
         self._shapes = [(site.name, site.kind, site.neurons) for site in self.study.sites]
 
-    def _study(self, few: Arguments, classes: int) -> Study:
+    def _study(self, few: Arguments, classes: int, batch_size: int) -> Study:
         """Look at the few samples; with gradients when the model takes them in no other way."""
-        options = (self._how.sites, classes, self._how.precision)
+        options = (self._how.sites, classes, self._how.precision, batch_size)
         try:
             with self._mode():
                 return study(self._model, few, *options)
@@ -75,17 +75,18 @@ class Taking:
 
     @property
     def batch_size(self) -> int:
-        """Samples a forward pass: as asked for, or what fits the largest pre-activation of a sample."""
-        return self._how.batch_size or batch_for(self.study.largest, self._device)
+        """Samples a forward pass: as the model wants, as asked for, or what fits a sample's largest pre-activation."""
+        return self.study.batch or self._how.batch_size or batch_for(self.study.largest, self._device)
 
     def logits(self, inputs: Arguments) -> Tensor:
         """Logits (B, classes) of a batch, in the precision asked for."""
-        lone = len(inputs) == 1 and not self.study.alone
-        inputs = (inputs.twice() if lone else inputs).to(self._device)
+        count = len(inputs)
+        inputs = inputs.filled(self.study.batch or (2 if count == 1 and not self.study.alone else None))
+        inputs = inputs.to(self._device)
         inputs = inputs.channels_last() if self.study.channels_last else inputs.contiguous()
         with self._mode():
             logits = self.study.logits.of(outputs_of(self._model, inputs), len(inputs))
-        return logits[:1].detach() if lone else logits.detach()
+        return logits[:count].detach()
 
     def take(self, inputs: Arguments, largest_label: int) -> tuple[NDArray[np.int64], list[Tensor]]:
         """The classes (B,) that the network finds, and its `tables`: its sites' pooled pre-activations, (B, neurons)
@@ -103,8 +104,8 @@ class Taking:
                 raise CheckpointError("the model calls its last linear layer differently from batch to batch.")
             values = [*values, linear.inputs.detach()]
         values = [*values, logits]
-        if count == 1:
-            values = [value[:1] for value in values]
+        if count == 1 or self.study.batch is not None:
+            values = [value[:count] for value in values]
         if any(len(value) != count for value in values):
             raise CheckpointError("the model mixes samples before an activation: its batch dimension changes.")
         classes: NDArray[np.int64] = logits.argmax(dim=1).cpu().numpy()

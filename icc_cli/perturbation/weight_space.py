@@ -4,13 +4,16 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from icc_cli.errors import CheckpointError
 from icc_cli.extraction.arguments import Arguments
+from icc_cli.extraction.fixed import only_size
 from icc_cli.extraction.forward import outputs_of
 from icc_cli.extraction.inference import exact_float32, hold_in_inference
 from icc_cli.extraction.outputs import Logits, find
@@ -81,6 +84,18 @@ class WeightSpace:
         return self.correct(self.weights, rows) / len(self)
 
 
+def _outputs(network: nn.Module, few: Arguments) -> Any:
+    try:
+        return outputs_of(network, few)
+    except CheckpointError as error:
+        if size := only_size(network, few, error):
+            raise CheckpointError(
+                f"the model takes batches of {size} samples alone, and sharpness needs batches of any size.",
+                "Let its forward pass ask for the size: x.view(len(x), -1).",
+            ) from error
+        raise
+
+
 def right(logits: Tensor, labels: Tensor) -> Tensor:
     """Where (..., B) the largest of `logits` (..., B, classes) is the label's; NaN and infinity are never right."""
     return (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
@@ -104,7 +119,7 @@ def weight_space(
                 module.track_running_stats = False
     few = samples.inputs(torch.arange(min(2, len(samples)), device=samples.labels.device))
     with torch.no_grad(), exact_float32():
-        outputs = outputs_of(network, Arguments((few,)))
+        outputs = _outputs(network, Arguments((few,)))
     where = find(outputs, len(few), int(samples.labels.max()) + 1)
     check_outputs(where.of(outputs, len(few)).shape[1], int(samples.labels.max()))
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}

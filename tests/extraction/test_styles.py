@@ -88,7 +88,7 @@ def test_predictions_and_neurons(name, digits):
     assert [(site.kind, site.shape[1]) for site in found.sites] == sites
     assert np.array_equal(found.predictions, expected[found.sample_id])
     accuracy = np.mean(expected == labels.numpy())
-    assert found.metadata["measured"] == {"train_accuracy": accuracy}
+    assert found.metadata["measured"]["train_accuracy"] == accuracy
     assert len(set(expected)) > 1, "the network tells samples apart"
     said = [text for text in said if "torch.jit" not in text]
     if name == "training mode within":

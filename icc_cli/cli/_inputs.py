@@ -14,6 +14,7 @@ from icc_cli.subject import ModelRequest
 CACHE_SUFFIXES = (".h5",)
 NOT_CHECKPOINTS = (*CHECKPOINT_SUFFIXES, *CACHE_SUFFIXES, ".json", ".jsonl", ".csv", ".py", ".txt", ".npz", ".zip")
 RECORD_SUFFIXES = (".jsonl", ".json")
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,29 @@ class Input:
 
 def expand(
     arguments: Iterable[str], suffixes: tuple[str, ...], note: Callable[[str], None] = lambda text: None
-) -> Iterator[Input]:
+) -> Iterable[Input]:
     """The files that `arguments` name: files, folders (searched for `suffixes`, sorted), or `-` (paths on stdin).
 
     Standard input is read as it comes, so that a pipeline's commands overlap. Hidden files, ours while they
     are being written, are passed over. Inputs of one name are told apart by as much of their paths as that takes, and
     those that differ in their suffix by that.
     `note` is told of what a folder holds beside that may have been meant. UsageError for a folder that holds nothing
-    of the kind.
+    of the kind. A list, whose length is known, where standard input is not among them.
     """
     arguments = list(arguments)
-    named = [argument for argument in arguments if argument != "-"]
+    found = _expanded(arguments, suffixes, note)
+    return found if STANDARD_INPUT in arguments else list(found)
+
+
+def _expanded(arguments: list[str], suffixes: tuple[str, ...], note: Callable[[str], None]) -> Iterator[Input]:
+    named = [argument for argument in arguments if argument != STANDARD_INPUT]
     groups = {argument: list(_expand_path(Path(argument), suffixes, note)) for argument in named}
     listed = _told_apart([(Path(argument), groups[argument]) for argument in dict.fromkeys(named)])
     taken = {item.name: item.path for items in listed for item in items}
     together = with_suffixes([item for items in listed for item in items])
     outputs = {item.output(""): item.path for item in together}
     yield from together
-    if "-" in arguments:
+    if STANDARD_INPUT in arguments:
         for line in sys.stdin:
             if line.strip():
                 for item in _expand_path(Path(line.strip()), suffixes, note):

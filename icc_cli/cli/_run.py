@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -151,6 +151,7 @@ def each(
     An output that cannot be written stops at once, since the next one could not be either.
     """
     total, failures = 0, []
+    report.begin(len(inputs) if isinstance(inputs, Sized) else None)
     if jobs == 1:
         outcomes = _one_by_one(inputs, work, debug)
     else:
@@ -166,6 +167,7 @@ def each(
             failures.append(outcome)
         else:
             done(outcome)
+        report.step()
     if stopping():
         raise Terminated
     if total == 0:

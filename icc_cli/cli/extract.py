@@ -97,7 +97,7 @@ def extract(
         ),
         how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted, with_test, part),
         force=force,
-        report=Reporter(quiet or processes > 1),
+        report=report if processes == 1 else Reporter(quiet=True),
     )
     each(
         sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, outputs),

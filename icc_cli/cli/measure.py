@@ -79,7 +79,7 @@ def measure(
     wanted = tuple(name.strip() for text in measures or ["paper"] for name in text.split(",") if name.strip())
     choose(wanted)  # so that a mistake is told before any cache is read
     recorder = Recorder(output, RECORD_SUFFIX, force)
-    quieter = Reporter(quiet or (jobs or 1) > 1)
+    quieter = report if (jobs or 1) == 1 else Reporter(quiet=True)
     work = partial(_work, recorder=recorder, wanted=wanted, settings=settings, threads=threads, report=quieter)
     with Printer(chosen(format), _row, report) as done:
         each(sharded(expand(inputs, CACHE_SUFFIXES), shard, recorder.outputs), work, report, debug, done, jobs or 1)

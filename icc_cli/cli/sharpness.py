@@ -128,7 +128,7 @@ def sharpness(
         settings=settings,
         device=device,
         batch_size=batch_size or BATCH,
-        report=Reporter(quiet or processes > 1),
+        report=report if processes == 1 else Reporter(quiet=True),
     )
     found = sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, recorder.outputs)
     with Printer(form, _row, report) as done:

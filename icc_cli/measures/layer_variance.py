@@ -5,19 +5,23 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.declare import Measure
+from icc_cli.measures.directions import Centred, centred
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.pairs import Centred, Scatter, centred, gram, spread_of_few, spread_of_many
+from icc_cli.measures.pairs import Scatter, gram, spread_of_few, spread_of_many
 from icc_cli.measures.percentile import percentiles
-from icc_cli.measures.site import Array, Site, may_hold, row_blocks
+from icc_cli.measures.site import Array, Float, Site, may_hold, short_blocks
 from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
+CENTRE_ROWS = 256
+"""Samples whose mean is the point that sums over all are taken about: near them if they are close together."""
 
-Directions = Callable[[slice, bool], Iterator[Centred]]
-"""Blocks of the directions of some rows, one block if the flag says so."""
+Directions = Callable[[slice, bool, bool], Iterator[Centred]]
+"""Blocks of the directions of some rows: one block if the first flag says so, in float64 if the second does."""
 
 
 def layer_variance(view: SiteView) -> Array | None:
@@ -56,7 +60,7 @@ def _of_few_samples(view: SiteView, directions: Directions) -> tuple[Array, floa
     """The spread of each class and of the data set, every one from its matrix of similarities."""
 
     def spread(rows: slice) -> float:
-        (block,) = directions(rows, True)
+        (block,) = directions(rows, True, True)
         return spread_of_few(block, view.convention)
 
     spreads = [spread(group.rows) if group.size > 1 else np.nan for group in view.classes]
@@ -65,15 +69,22 @@ def _of_few_samples(view: SiteView, directions: Directions) -> tuple[Array, floa
 
 def _of_many_samples(view: SiteView, directions: Directions, live: int) -> tuple[Array, float]:
     """The same from sums over the rows; the data set's V'V adds up over the classes."""
-    blocks = directions(slice(0, view.shape[0]), False)
-    centre = next((block.mean for block in blocks if block.count), np.zeros(live))
-    work = partial(_sums, view, directions, centre)
+    work = partial(_sums, view, directions, _centre(directions, view.shape[0], live))
     with ThreadPoolExecutor(view.threads) as pool:
         parts = list(pool.map(work, _shares(view.classes, view.threads)))
     whole = parts[0][1]
     for _, other in parts[1:]:
         whole.merge(other)
     return np.array([spread for spreads, _ in parts for spread in spreads]), whole.spread(view.convention)
+
+
+def _centre(directions: Directions, samples: int, live: int) -> Array:
+    """The mean of the first rows that have a direction (live,), 0 where none has one."""
+    for start in range(0, samples, CENTRE_ROWS):
+        for block in directions(slice(start, min(start + CENTRE_ROWS, samples)), True, False):
+            if block.count:
+                return block.mean
+    return np.zeros(live)
 
 
 def _sums(
@@ -87,9 +98,10 @@ def _sums(
         if not may_hold(view.site, group.size):
             spread = _spread_of_large(group, directions, whole, view.convention)
         else:
-            (block,) = directions(group.rows, True)
+            few = _are_few(view.site, group.size, len(centre))
+            (block,) = directions(group.rows, True, few)
             whole.add(block)
-            if _are_few(view.site, group.size, len(centre)):
+            if few:
                 spread = spread_of_few(block, view.convention)
                 waiting.add(block.rows)
             else:
@@ -104,7 +116,7 @@ def _sums(
 def _spread_of_large(group: ClassGroup, directions: Directions, whole: Scatter, convention: str) -> float:
     """The spread of a class that is not held at once; its sums are added to `whole` too."""
     own: Scatter | None = None
-    for block in directions(group.rows, False):
+    for block in directions(group.rows, False, group.size < 2 * len(whole.centre)):
         own = own or Scatter(block.mean)
         product = gram(block.rows)
         for sums in (own, whole):
@@ -147,14 +159,21 @@ def _shares(classes: Sequence[ClassGroup], count: int) -> list[Sequence[ClassGro
 
 
 def _directions(
-    site: Site, live: np.ndarray, threshold: Array, scale: Array, rows: slice, whole: bool
+    site: Site, live: np.ndarray, threshold: Array, scale: Array, rows: slice, whole: bool, exact: bool
 ) -> Iterator[Centred]:
-    """The directions of ReLU((block - threshold) x scale) over the live neurons, block by block."""
-    for block in row_blocks(site, rows, whole=whole):
-        active = block if len(live) == block.shape[1] else block[:, live]
-        active -= threshold
-        active *= scale
-        yield centred(np.maximum(active, 0, out=active))
+    """The directions of the active part of the live neurons, block by block."""
+    for every in short_blocks(site, rows, whole):
+        block = every if len(live) == every.shape[1] else every[:, live]
+        yield centred(partial(_active, block, threshold, scale), exact or block.dtype == np.float64, silent=False)
+
+
+def _active(block: NDArray[np.floating], threshold: Array, scale: Array, dtype: Float) -> NDArray[np.floating]:
+    """ReLU((block - threshold) x scale), a new array of this type, each number to its rounding."""
+    near = threshold.astype(dtype)
+    active: NDArray[np.floating] = np.subtract(block, near, dtype=dtype)
+    active *= scale.astype(dtype)
+    active -= ((threshold - near) * scale).astype(dtype)
+    return np.maximum(active, 0, out=active)
 
 
 LAYER_VARIANCE = Measure(

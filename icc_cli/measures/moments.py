@@ -4,8 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.site import Array
+
+SUMMED_ROWS = 128
+"""Squares summed in float32 at a time: few enough for the sum to keep seven digits."""
+SMALLEST = 1e-25
+"""Sum of squares from which float32 has its full precision."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,26 @@ class Moments:
         return Moments(count, mean, m2)
 
 
-def of_block(block: Array) -> Moments:
-    """Moments of the rows of `block` (rows, n)."""
-    with np.errstate(invalid="ignore"):
+def of_block(block: NDArray[np.floating]) -> Moments:
+    """Moments of the rows of `block` (rows, n), float32 or float64, to the rounding of one number of its type."""
+    with np.errstate(invalid="ignore", over="ignore"):
         # NaN and infinity go through to the mean, where whoever reads it looks for them.
-        mean = block.mean(axis=0)
-        centred = block - mean
-    return Moments(len(block), mean, np.einsum("ij,ij->j", centred, centred))
+        mean = block.mean(axis=0, dtype=np.float64)
+        centre = mean.astype(block.dtype)
+        m2 = _squares(block - centre) - len(block) * (mean - centre) ** 2
+        if block.dtype != np.float64:
+            beyond = np.flatnonzero(~((m2 > SMALLEST) & (m2 < np.inf)))
+            if len(beyond):
+                m2[beyond] = _squares(block[:, beyond] - mean[beyond])
+    return Moments(len(block), mean, m2)
+
+
+def _squares(rows: NDArray[np.floating]) -> Array:
+    """Sums of squares (n,) of `rows` (rows, n), added in float64 from sums of a few in the rows' own type."""
+    count = len(rows) // SUMMED_ROWS * SUMMED_ROWS
+    runs = rows[:count].reshape(-1, SUMMED_ROWS, rows.shape[1])
+    total: Array = np.einsum("kij,kij->kj", runs, runs).sum(axis=0, dtype=np.float64)
+    return total + np.einsum("ij,ij->j", rows[count:], rows[count:])
 
 
 def merged(parts: Iterable[Moments]) -> Moments:

@@ -12,54 +12,25 @@ Every term is of the order of the variance itself, however tight the set is, so 
 where there are about as few rows as neurons may all distances be equal but not small: there the M x M matrix is taken.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli.measures.directions import Centred
 from icc_cli.measures.site import Array
 
 FLOAT32_FROM = 64
 """Neurons from which V'V is taken in float32: it takes half the time there."""
 
 
-@dataclass(frozen=True)
-class Centred:
-    """The unit rows of a block about their mean: `rows` v (M, n), `mean` (n,), `squares` v.v (M,); and how many
-    `zeros` there were, rows without a direction, which are left out: their similarity with any other is 0."""
-
-    mean: Array
-    rows: Array
-    squares: Array
-    zeros: int
-
-    @property
-    def count(self) -> int:
-        return len(self.rows)
-
-
-def centred(activations: Array) -> Centred:
-    """The directions of `activations` (N, n), which are overwritten."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", activations, activations))
-    zeros = len(lengths) - np.count_nonzero(lengths)
-    if zeros:
-        activations, lengths = activations[lengths > 0], lengths[lengths > 0]
-    weights = 1 / lengths
-    mean = weights @ activations / max(len(lengths), 1)
-    activations *= weights[:, None]
-    activations -= mean
-    return Centred(mean, activations, np.einsum("ij,ij->i", activations, activations), int(zeros))
-
-
 def gram(rows: Array) -> NDArray[np.floating]:
     """V'V (n, n) of `rows` (M, n). numpy sees that both factors are one array, and computes one triangle."""
-    factor = rows.astype(np.float32) if rows.shape[1] >= FLOAT32_FROM else rows
+    factor = rows.astype(np.float32 if rows.shape[1] >= FLOAT32_FROM else np.float64, copy=False)
     product: NDArray[np.floating] = factor.T @ factor
     return product
 
 
 def spread_of_few(block: Centred, convention: str) -> float:
-    """Standard deviation of the pairwise distances, from the M x M matrix of similarities."""
+    """Standard deviation of the pairwise distances, from the M x M matrix of similarities; `block` is in float64."""
     count, total = block.count, float(block.squares.sum())
     pairs = count * (count - 1)
     if pairs == 0:
@@ -85,7 +56,7 @@ class Scatter:
 
     def __init__(self, centre: Array) -> None:
         n = len(centre)
-        self._centre = centre
+        self.centre = centre
         self._count = self._zeros = 0
         self._total = self._squares = 0.0
         self._shift, self._weighted = np.zeros(n), np.zeros(n)
@@ -97,14 +68,15 @@ class Scatter:
         self._zeros += block.zeros
         if block.count == 0:
             return
-        offset = block.mean - self._centre
-        squares = block.squares + 2 * (block.rows @ offset) + offset @ offset
+        offset = block.mean - self.centre
+        own = block.rows.dtype
+        squares = block.squares + 2 * (block.rows @ offset.astype(own)) + offset @ offset
         total = float(squares.sum())
         self._count += block.count
         self._total += total
         self._squares += float(squares @ squares)
         self._shift += block.count * offset
-        self._weighted += squares @ block.rows + total * offset
+        self._weighted += squares.astype(own) @ block.rows + total * offset
         self._offsets.append(np.sqrt(block.count) * offset)
 
     def add_gram(self, product: NDArray[np.floating]) -> None:

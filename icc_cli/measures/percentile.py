@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.measures.site import Array, Site, neuron_blocks, stored_blocks, times_read
+from icc_cli.measures.site import Array, Site, neuron_blocks, short_blocks, times_read
 
 MOST_READS = 8
 """Times that a site is read for a partition of its neurons; when it would take more, digits do it in four."""
@@ -68,8 +68,8 @@ def _by_digits(site: Site, rank: int, both: bool) -> tuple[Array, Array]:
 
 def _keys(site: Site) -> Iterator[NDArray[np.uint32]]:
     """The site's values as whole numbers in the same order, a block of rows (b, n) at a time."""
-    for stored in stored_blocks(site, slice(0, site.shape[0])):
-        block = np.ascontiguousarray(stored, dtype=np.float32)
+    for numbers in short_blocks(site, slice(0, site.shape[0])):
+        block = np.ascontiguousarray(numbers, dtype=np.float32)
         bits = (block + np.float32(0)).view(np.int32)  # which makes one zero of both
         yield (bits ^ ((bits >> 31) | np.int32(-(2**31)))).view(np.uint32)
 

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.measures.declare import Measure
+from icc_cli.measures.directions import Centred, centred
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.site import Array, Site, may_hold, row_blocks
+from icc_cli.measures.site import Array, Float, Site, may_hold, short_blocks
 from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
@@ -31,47 +32,40 @@ def subclass_silhouettes(view: SiteView) -> Array:
     return np.array(values)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Unit or zero rows u = `mean` + `rows` (b, n) of one subclass, |`rows`|^2 (b,), and 1 where u is 0 (b,)."""
-
-    subclass: int
-    mean: Array
-    rows: Array
-    squares: Array
-    silent: Array
-
-
 def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
-    parts: Iterable[_Part] = _Parts(site, group)
+    parts = _Parts(site, group)
     means, scatters, silent = _clusters(parts, sizes, site.shape[1])
+    spread, alone = scatters / sizes, silent / sizes
     totals = np.zeros(len(sizes))
-    for part in parts:
+    for own, part in parts:
         offsets = means - part.mean
         # The squared distances of each u from the mean of each subclass.
-        squares = part.squares[:, None] - 2 * (part.rows @ offsets.T) + np.einsum("ij,ij->i", offsets, offsets)
-        distances = (np.maximum(squares, 0) + scatters / sizes + part.silent[:, None] + silent / sizes) / 2
-        totals[part.subclass] += _scores(distances, part.subclass, sizes, part.silent).sum()
+        distances = np.asarray(part.rows @ (-2 * offsets.T).astype(part.rows.dtype), np.float64)
+        distances += part.squares[:, None]
+        distances += np.vecdot(offsets, offsets)
+        distances = (np.maximum(distances, 0, out=distances) + spread + alone + part.silent[:, None]) / 2
+        totals[own] += _scores(distances, own, sizes, part.silent).sum()
     return np.asarray(totals / sizes)
 
 
-def _clusters(parts: Iterable[_Part], sizes: NDArray[np.intp], neurons: int) -> tuple[Array, Array, Array]:
+def _clusters(
+    parts: Iterable[tuple[int, Centred]], sizes: NDArray[np.intp], neurons: int
+) -> tuple[Array, Array, Array]:
     """Of each subclass the mean (S, n), the sum of squared distances from it (S,), and the number of zero rows (S,)."""
     means, scatters, silent = np.zeros((len(sizes), neurons)), np.zeros(len(sizes)), np.zeros(len(sizes))
     seen = np.zeros(len(sizes))
-    for part in parts:
-        c, count = part.subclass, len(part.rows)
-        step = part.mean - means[c]
-        share = count / (seen[c] + count)
-        scatters[c] += part.squares.sum() + seen[c] * share * (step @ step)
-        means[c] += share * step
-        silent[c] += part.silent.sum()
-        seen[c] += count
+    for own, part in parts:
+        step = part.mean - means[own]
+        share = part.count / (seen[own] + part.count)
+        scatters[own] += part.squares.sum() + seen[own] * share * (step @ step)
+        means[own] += share * step
+        silent[own] += part.zeros
+        seen[own] += part.count
     return means, scatters, silent
 
 
-def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: Array) -> Array:
+def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: NDArray[np.bool_]) -> Array:
     """Silhouettes (b,) of samples of the subclass `own`, from their mean `distances` (b, S), which are overwritten.
 
     A sample is at distance 0 from itself, also where it is a zero row, which `distances` takes to be at 1.
@@ -86,26 +80,26 @@ def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: Array) 
 
 
 class _Parts:
-    """The parts of a class, a block of rows at a time. Goes over them as often as asked, and computes a class that may
-    be held but once."""
+    """(subclass, directions) of a class, a block of rows at a time, zero rows among them. Goes over them as often as
+    asked, and computes a class that may be held but once."""
 
     def __init__(self, site: Site, group: ClassGroup) -> None:
         self._site, self._group = site, group
         self._held = list(self._computed()) if may_hold(site, group.size) else None
 
-    def _computed(self) -> Iterator[_Part]:
+    def _computed(self) -> Iterator[tuple[int, Centred]]:
         for number, rows in enumerate(self._group.subclasses):
-            for block in row_blocks(self._site, rows):
-                u = np.maximum(block, 0, out=block)
-                lengths = np.sqrt(np.einsum("ij,ij->i", u, u))
-                silent = lengths == 0
-                u *= (1 / np.where(silent, 1, lengths))[:, None]
-                mean = u.mean(axis=0)
-                u -= mean
-                yield _Part(number, mean, u, np.einsum("ij,ij->i", u, u), silent.astype(np.float64))
+            for block in short_blocks(self._site, rows):
+                yield number, centred(partial(_rectified, block), block.dtype == np.float64, silent=True)
 
-    def __iter__(self) -> Iterator[_Part]:
+    def __iter__(self) -> Iterator[tuple[int, Centred]]:
         return self._computed() if self._held is None else iter(self._held)
+
+
+def _rectified(block: NDArray[np.floating], dtype: Float) -> NDArray[np.floating]:
+    """max(block, 0), a new array of this type."""
+    rectified: NDArray[np.floating] = np.maximum(block, 0, dtype=dtype)
+    return rectified
 
 
 SILHOUETTE = Measure(

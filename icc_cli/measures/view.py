@@ -11,7 +11,7 @@ from icc_cli.errors import FormatError
 from icc_cli.measures import moments
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_blocks
+from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_blocks, short_blocks
 
 if TYPE_CHECKING:
     from icc_cli.measures.features import Features
@@ -57,7 +57,7 @@ class SiteView:
             parts = []
             for rows in group.leaves:
                 blocks = []
-                for block in self.blocks(rows):
+                for block in short_blocks(self.site, rows):
                     np.maximum(largest, block.max(axis=0), out=largest)
                     blocks.append(moments.of_block(block))
                 part = moments.merged(blocks)

@@ -70,6 +70,20 @@ def test_measures(case, convention, k, layer_k):
     assert got.all_k is None
 
 
+ODD = "odd_neurons zero_rows duplicates scales far_from_zero tight_clusters tight_classes unequal_classes"
+
+
+@pytest.mark.parametrize("case", ["plain", "many_rows", "wide", "narrow", *ODD.split()])
+def test_float32_does_for_float64_where_rows_are_apart_and_only_there(case, monkeypatch):
+    monkeypatch.setattr("icc_cli.measures.site.SHORT_FROM", 0)
+    sites, labels, sublabels = seeded(case, 1)
+    for convention in CONVENTIONS:
+        got = measure(as_sites(sites), labels, sublabels, Options(k=4, layer_k=2, convention=convention)).measures
+        expected = oracle.measures(sites, labels, sublabels, 4, 2, convention)
+        for name in NAMES:
+            assert got[name] == pytest.approx(expected[name], rel=LOOSE.get((case, name), 2e-6), abs=1e-7), name
+
+
 def test_the_defaults():
     sites, labels, sublabels = seeded("plain", 0)
     expected = oracle.measures(sites, labels, sublabels, k=30, layer_k=1, convention="paper")

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from icc_cli.measures import pairs
+from icc_cli.measures import directions, pairs
 from icc_cli.measures.groups import class_groups
 from icc_cli.measures.layer_variance import layer_variance
 from icc_cli.measures.silhouette import subclass_silhouettes
@@ -42,13 +42,17 @@ def tight(random, count, neurons, spread):
     return np.maximum(centre + noise * neurons**0.25, 0)
 
 
+def exact(activations):
+    return directions.centred(activations.astype, exact=True, silent=False)
+
+
 def spreads(activations, convention):
     """By every way of getting it: from the matrix of pairs, from V'V, and from blocks about another centre."""
-    block = pairs.centred(activations.copy())
+    block = exact(activations)
     yield pairs.spread_of_few(block, convention)
     if len(activations) >= 2 * activations.shape[1]:
         yield pairs.spread_of_many(block, pairs.gram(block.rows), convention)
-        parts = [pairs.centred(part.copy()) for part in np.array_split(activations, 5)]
+        parts = [exact(part) for part in np.array_split(activations, 5)]
         halves = [pairs.Scatter(parts[0].mean), pairs.Scatter(parts[0].mean)]
         for number, part in enumerate(parts):
             halves[number % 2].add(part)
@@ -95,9 +99,9 @@ def test_a_tight_class_in_a_wide_data_set_and_a_tight_data_set():
     random = np.random.default_rng(4)
     for spread in SPREADS:
         parts = [tight(random, 100, 20, spread) for _ in range(3)]
-        whole = pairs.Scatter(pairs.centred(parts[0].copy()).mean)
+        whole = pairs.Scatter(exact(parts[0]).mean)
         for part in parts:
-            block = pairs.centred(part.copy())
+            block = exact(part)
             whole.add(block)
             whole.add_gram(pairs.gram(block.rows))
         assert whole.spread("paper") == pytest.approx(brute(np.concatenate(parts), "paper"), rel=1e-7)

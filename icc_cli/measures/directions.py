@@ -1,0 +1,83 @@
+"""The directions of rows, their unit vectors u, about their mean: what c2 and c4 and their like are sums of.
+
+float32 takes half the time of float64, and does as well where the rows are some way apart. Where they are so close
+that its rounding would show, or too long or too short for its squares, float64 is taken: see `centred`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icc_cli.measures.site import Array, Float
+
+TIGHT = 1e-3
+"""Mean squared distance of unit rows from their mean from which float32 tells them apart to seven digits."""
+SHORTEST = 1e-25
+"""Squared length from which float32 has its full precision."""
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Unit rows about their mean: `mean` (n,), `rows` v = u - mean (M, n) float32 or float64, `squares` v.v (M,).
+
+    `silent` says which of the rows given had no direction, being 0: they are among `rows` as u = 0, or left out.
+    """
+
+    mean: Array
+    rows: NDArray[np.floating]
+    squares: Array
+    silent: NDArray[np.bool_]
+
+    @property
+    def count(self) -> int:
+        return len(self.rows)
+
+    @property
+    def zeros(self) -> int:
+        return int(self.silent.sum())
+
+
+def centred(activations: Callable[[Float], NDArray[np.floating]], exact: bool, silent: bool) -> Centred:
+    """The directions of `activations`, which gives (M, n), to be overwritten, in the precision that it is asked for.
+
+    `exact` asks for float64 at once; `silent` says whether rows of 0 are kept.
+    """
+    found = None if exact else _centred(activations(np.float32), silent)
+    return found or _exactly(activations(np.float64), silent)
+
+
+def _centred(rows: NDArray[np.floating], silent: bool) -> Centred | None:
+    """In float32; None where that is not enough."""
+    lengths = np.einsum("ij,ij->i", rows, rows)
+    beyond = ~((lengths > SHORTEST) & (lengths < np.inf))
+    if beyond.any() and rows[beyond].any():
+        return None
+    found = _about_mean(rows, lengths, beyond, silent)
+    return None if found.squares.sum() < TIGHT * found.count else found
+
+
+def _exactly(rows: NDArray[np.floating], silent: bool) -> Centred:
+    lengths = np.einsum("ij,ij->i", rows, rows)
+    return _about_mean(rows, lengths, lengths == 0, silent)
+
+
+def _about_mean(rows: NDArray[np.floating], lengths: Array, zero: NDArray[np.bool_], silent: bool) -> Centred:
+    """`lengths` are the squared ones; rows where they are `zero` are kept if `silent`. `rows` are overwritten."""
+    weights = 1 / np.sqrt(np.where(zero, 1, lengths))
+    if not silent and zero.any():
+        rows, weights = _without(zero, rows, weights)
+    mean = weights @ rows / max(len(rows), 1)
+    rows *= weights[:, None]
+    rows -= mean
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return Centred(mean.astype(np.float64), rows, squares.astype(np.float64), zero)
+
+
+def _without(zero: NDArray[np.bool_], rows: NDArray[np.floating], weights: Array) -> tuple[NDArray[np.floating], Array]:
+    """`rows` and their `weights` less those that are `zero`, in another order: the last take the places of those."""
+    count = len(rows) - np.count_nonzero(zero)
+    places, last = np.flatnonzero(zero[:count]), count + np.flatnonzero(~zero[count:])
+    rows[places], weights[places] = rows[last], weights[last]
+    return rows[:count], weights[:count]

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from icc_cli.measures.site import Array, Float
+from icc_cli.measures.site import Array, Numbers
 
 TIGHT = 1e-3
 """Mean squared distance of unit rows from their mean from which float32 tells them apart to seven digits."""
@@ -26,7 +26,7 @@ class Centred:
     """
 
     mean: Array
-    rows: NDArray[np.floating]
+    rows: Numbers
     squares: Array
     silent: NDArray[np.bool_]
 
@@ -39,7 +39,7 @@ class Centred:
         return int(self.silent.sum())
 
 
-def centred(activations: Callable[[Float], NDArray[np.floating]], exact: bool, silent: bool) -> Centred:
+def centred(activations: Callable[[DTypeLike], Numbers], exact: bool, silent: bool) -> Centred:
     """The directions of `activations`, which gives (M, n), to be overwritten, in the precision that it is asked for.
 
     `exact` asks for float64 at once; `silent` says whether rows of 0 are kept.
@@ -48,7 +48,7 @@ def centred(activations: Callable[[Float], NDArray[np.floating]], exact: bool, s
     return found or _exactly(activations(np.float64), silent)
 
 
-def _centred(rows: NDArray[np.floating], silent: bool) -> Centred | None:
+def _centred(rows: Numbers, silent: bool) -> Centred | None:
     """In float32; None where that is not enough."""
     lengths = np.einsum("ij,ij->i", rows, rows)
     beyond = ~((lengths > SHORTEST) & (lengths < np.inf))
@@ -58,24 +58,24 @@ def _centred(rows: NDArray[np.floating], silent: bool) -> Centred | None:
     return None if found.squares.sum() < TIGHT * found.count else found
 
 
-def _exactly(rows: NDArray[np.floating], silent: bool) -> Centred:
+def _exactly(rows: Numbers, silent: bool) -> Centred:
     lengths = np.einsum("ij,ij->i", rows, rows)
     return _about_mean(rows, lengths, lengths == 0, silent)
 
 
-def _about_mean(rows: NDArray[np.floating], lengths: Array, zero: NDArray[np.bool_], silent: bool) -> Centred:
+def _about_mean(rows: Numbers, lengths: Numbers, zero: NDArray[np.bool_], silent: bool) -> Centred:
     """`lengths` are the squared ones; rows where they are `zero` are kept if `silent`. `rows` are overwritten."""
-    weights = 1 / np.sqrt(np.where(zero, 1, lengths))
+    weights: Numbers = 1 / np.sqrt(np.where(zero, 1, lengths))
     if not silent and zero.any():
         rows, weights = _without(zero, rows, weights)
-    mean = weights @ rows / max(len(rows), 1)
+    mean: Numbers = weights @ rows / max(len(rows), 1)
     rows *= weights[:, None]
     rows -= mean
     squares = np.einsum("ij,ij->i", rows, rows)
     return Centred(mean.astype(np.float64), rows, squares.astype(np.float64), zero)
 
 
-def _without(zero: NDArray[np.bool_], rows: NDArray[np.floating], weights: Array) -> tuple[NDArray[np.floating], Array]:
+def _without(zero: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
     """`rows` and their `weights` less those that are `zero`, in another order: the last take the places of those."""
     count = len(rows) - np.count_nonzero(zero)
     places, last = np.flatnonzero(zero[:count]), count + np.flatnonzero(~zero[count:])

@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.directions import Centred, centred
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.pairs import Scatter, gram, spread_of_few, spread_of_many
 from icc_cli.measures.percentile import percentiles
-from icc_cli.measures.site import Array, Float, Site, may_hold, short_blocks
+from icc_cli.measures.site import Array, Numbers, Site, may_hold, short_blocks
 from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
@@ -132,10 +132,10 @@ class _Waiting:
     def __init__(self, site: Site, whole: Scatter) -> None:
         self._site = site
         self._whole = whole
-        self._rows: list[Array] = []
+        self._rows: list[Numbers] = []
         self._count = 0
 
-    def add(self, rows: Array) -> None:
+    def add(self, rows: Numbers) -> None:
         self._rows.append(rows)
         self._count += len(rows)
         if not may_hold(self._site, self._count):
@@ -167,13 +167,14 @@ def _directions(
         yield centred(partial(_active, block, threshold, scale), exact or block.dtype == np.float64, silent=False)
 
 
-def _active(block: NDArray[np.floating], threshold: Array, scale: Array, dtype: Float) -> NDArray[np.floating]:
+def _active(block: Numbers, threshold: Array, scale: Array, dtype: DTypeLike) -> Numbers:
     """ReLU((block - threshold) x scale), a new array of this type, each number to its rounding."""
-    near = threshold.astype(dtype)
-    active: NDArray[np.floating] = np.subtract(block, near, dtype=dtype)
+    near: Numbers = threshold.astype(dtype)
+    active: Numbers = np.subtract(block, near, dtype=dtype)
     active *= scale.astype(dtype)
     active -= ((threshold - near) * scale).astype(dtype)
-    return np.maximum(active, 0, out=active)
+    np.maximum(active, 0, out=active)
+    return active
 
 
 LAYER_VARIANCE = Measure(

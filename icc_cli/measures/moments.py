@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from icc_cli.measures.site import Array
+from icc_cli.measures.site import Array, Numbers
 
 SUMMED_ROWS = 128
 """Squares summed in float32 at a time: few enough for the sum to keep seven digits."""
@@ -36,7 +35,7 @@ class Moments:
         return Moments(count, mean, m2)
 
 
-def of_block(block: NDArray[np.floating]) -> Moments:
+def of_block(block: Numbers) -> Moments:
     """Moments of the rows of `block` (rows, n), float32 or float64, to the rounding of one number of its type."""
     with np.errstate(invalid="ignore", over="ignore"):
         # NaN and infinity go through to the mean, where whoever reads it looks for them.
@@ -50,12 +49,13 @@ def of_block(block: NDArray[np.floating]) -> Moments:
     return Moments(len(block), mean, m2)
 
 
-def _squares(rows: NDArray[np.floating]) -> Array:
+def _squares(rows: Numbers) -> Array:
     """Sums of squares (n,) of `rows` (rows, n), added in float64 from sums of a few in the rows' own type."""
     count = len(rows) // SUMMED_ROWS * SUMMED_ROWS
     runs = rows[:count].reshape(-1, SUMMED_ROWS, rows.shape[1])
     total: Array = np.einsum("kij,kij->kj", runs, runs).sum(axis=0, dtype=np.float64)
-    return total + np.einsum("ij,ij->j", rows[count:], rows[count:])
+    total += np.einsum("ij,ij->j", rows[count:], rows[count:])
+    return total
 
 
 def merged(parts: Iterable[Moments]) -> Moments:

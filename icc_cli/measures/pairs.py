@@ -13,19 +13,18 @@ where there are about as few rows as neurons may all distances be equal but not 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from icc_cli.measures.directions import Centred
-from icc_cli.measures.site import Array
+from icc_cli.measures.site import Array, Numbers
 
 FLOAT32_FROM = 64
 """Neurons from which V'V is taken in float32: it takes half the time there."""
 
 
-def gram(rows: Array) -> NDArray[np.floating]:
+def gram(rows: Numbers) -> Numbers:
     """V'V (n, n) of `rows` (M, n). numpy sees that both factors are one array, and computes one triangle."""
-    factor = rows.astype(np.float32 if rows.shape[1] >= FLOAT32_FROM else np.float64, copy=False)
-    product: NDArray[np.floating] = factor.T @ factor
+    factor: Numbers = rows.astype(np.float32 if rows.shape[1] >= FLOAT32_FROM else np.float64, copy=False)
+    product: Numbers = factor.T @ factor
     return product
 
 
@@ -44,7 +43,7 @@ def spread_of_few(block: Centred, convention: str) -> float:
     return _spread(variance, total, count, block.zeros, convention)
 
 
-def spread_of_many(block: Centred, product: NDArray[np.floating], convention: str) -> float:
+def spread_of_many(block: Centred, product: Numbers, convention: str) -> float:
     """The same from V'V."""
     norm = float(np.square(product, dtype=np.float64).sum())
     squares = float(block.squares @ block.squares)
@@ -79,7 +78,7 @@ class Scatter:
         self._weighted += squares.astype(own) @ block.rows + total * offset
         self._offsets.append(np.sqrt(block.count) * offset)
 
-    def add_gram(self, product: NDArray[np.floating]) -> None:
+    def add_gram(self, product: Numbers) -> None:
         """Add V'V of blocks that were added."""
         self._gram += product
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.directions import Centred, centred
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.site import Array, Float, Site, may_hold, short_blocks
+from icc_cli.measures.site import Array, Numbers, Site, may_hold, short_blocks
 from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
@@ -96,9 +96,9 @@ class _Parts:
         return self._computed() if self._held is None else iter(self._held)
 
 
-def _rectified(block: NDArray[np.floating], dtype: Float) -> NDArray[np.floating]:
+def _rectified(block: Numbers, dtype: DTypeLike) -> Numbers:
     """max(block, 0), a new array of this type."""
-    rectified: NDArray[np.floating] = np.maximum(block, 0, dtype=dtype)
+    rectified: Numbers = np.maximum(block, 0, dtype=dtype)
     return rectified
 
 

@@ -21,7 +21,8 @@ SHORT_FROM = 2**20
 """Numbers in a site from which it is worked on in float32, where that is all it holds: it takes half the time."""
 
 Array = NDArray[np.float64]
-Float = type[np.float32] | type[np.float64]
+Numbers = NDArray[np.floating]
+"""float32 or float64."""
 
 
 class Site(Protocol):

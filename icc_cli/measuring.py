@@ -39,6 +39,16 @@ class Activations(Protocol):
     def sublabels(self) -> NDArray[np.integer] | None: ...
 
 
+class Known(Activations, Protocol):
+    """Activations that say which network they are of: an open cache, or what was taken from a checkpoint."""
+
+    @property
+    def content_key(self) -> str: ...
+
+    @property
+    def metadata(self) -> JsonObject: ...
+
+
 class More(TypedDict, total=False):
     """The rarer options of `measure`; see Options."""
 
@@ -208,18 +218,19 @@ def stored_key(path: Path, chosen: Sequence[Chosen], options: Options) -> str | 
 
 
 def record_of(
-    cache: Cache,
+    found: Known,
+    source: Path,
     chosen: Sequence[Chosen],
     options: Options,
     progress: Callable[[int], None] = lambda neurons: None,
     threads: int = 1,
 ) -> Record:
-    """The record of an open cache. FormatError, naming the file, when it holds NaN or infinity."""
+    """The record of the activations `found` in the file `source`. FormatError, naming it, for NaN or infinity."""
     wanted = [one.measure for one in chosen]
     try:
-        result = measure_sites(given_of(cache), wanted, options, progress, threads)
+        result = measure_sites(given_of(found), wanted, options, progress, threads)
     except FormatError as error:
-        raise FormatError(f"{cache.path}: {error.message}", error.hint) from error
+        raise FormatError(f"{source}: {error.message}", error.hint) from error
     settings: records.Settings = {
         "convention": options.convention,
         "k": options.k,
@@ -227,11 +238,11 @@ def record_of(
         "site_k": options.site_k if options.per_site else None,
     }
     if options.k == AUTO:
-        settings = {**settings, "k_taken": options.settled(sum(site.shape[1] for site in cache.sites)).neurons}
+        settings = {**settings, "k_taken": options.settled(sum(site.shape[1] for site in found.sites)).neurons}
     curves = None
     if result.all_k is not None:
         curves = {name: None if curve is None else tuple(curve.tolist()) for name, curve in result.all_k.items()}
-    head = {key: cache.metadata.get(key) for key in records.HEAD}
+    head = {key: found.metadata.get(key) for key in records.HEAD}
     content = records.as_json(
         Record(
             records.MEASURE,
@@ -244,11 +255,11 @@ def record_of(
             sites=result.per_site,
             all_k=curves,
             notes=result.notes,
-            content_key=key_of(cache.content_key, chosen, options),
+            content_key=key_of(found.content_key, chosen, options),
             generated_by=f"icc {__version__}",
         )
     )
-    return records.from_json({**content, **head}, str(cache.path))
+    return records.from_json({**content, **head}, str(source))
 
 
 def described(measures: Sequence[Measure], settings: records.Settings) -> dict[str, Described]:

@@ -1,8 +1,7 @@
 """Fixtures that several test folders share: really trained networks, and the commands as users run them."""
 
+import functools
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import torch.nn.functional as F
 
 from icc_cli.data import DataSource, load
 from icc_cli.models.spec import ModelSpec, build
+from tests import warm
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -22,20 +22,19 @@ MODELS = {
 }
 
 
+@functools.cache
+def warm_server():
+    return warm.Server()
+
+
 def icc(*arguments, cwd=None, stdin=None, timeout=240, path=""):
     """Run `icc` in a process of its own, as a user would; gives the completed process, outputs as text.
 
     `path` is a folder of packages beside the installed ones.
     """
-    return subprocess.run(
-        [sys.executable, "-m", "icc_cli", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), str(path)])), "OMP_NUM_THREADS": "1"},
-    )
+    packages = os.pathsep.join(filter(None, [str(ROOT), str(path)]))
+    env = {**os.environ, "PYTHONPATH": packages, "OMP_NUM_THREADS": "1"}
+    return warm_server().run([str(argument) for argument in arguments], cwd, stdin, timeout, env)
 
 
 def trained(spec, lr, steps=25):

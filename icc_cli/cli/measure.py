@@ -107,7 +107,7 @@ def _work(
         with open_cache(item.path) as cache:
             total = sum(site.shape[1] for site in cache.sites)
             with report.progress(item.path.name, total) as advance:
-                return record_of(cache, chosen, settings, advance, threads)
+                return record_of(cache, item.path, chosen, settings, advance, threads)
 
     return recorder.record(item, stored_key(item.path, chosen, settings), make)
 

@@ -11,7 +11,8 @@ from icc_cli.ranking.names import suggestion
 
 SMALL = ("loss", "losses", "error", "errors", "err", "gap", "perplexity", "rmse", "mae")
 LARGE = ("acc", "accuracy", "auc", "auroc", "recall", "bleu", "reward")
-EXACTLY = frozenset({"f1", "r2", "top1", "top5"})
+EXACTLY = re.compile(r"f1|r2|top[15]?|prec(?:ision)?[15]?|hits?|m?iou|dice|map|em|exact")
+FIRST = ("loss", "error", "perplexity", "rmse")
 UNSURE = "not fixed beforehand"
 
 
@@ -27,9 +28,10 @@ def sense(target: str) -> int:
     plain = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", target).lower()
     words = [word for word in re.split(r"[^a-z0-9]+", plain) if word]
     bare = [word.rstrip("0123456789") for word in words]
-    if any(word.endswith(SMALL) for word in bare):
+    if any(word.endswith(SMALL) or word.startswith(FIRST) for word in bare):
         return -1
-    return 1 if any(word.endswith(LARGE) for word in bare) or EXACTLY & {*words} else 0
+    exact = {*words, *re.split(r"[^a-z0-9]+", target.lower())}
+    return 1 if any(word.endswith(LARGE) for word in bare) or any(map(EXACTLY.fullmatch, exact)) else 0
 
 
 def expected(measure: str, target: str, chosen: Mapping[str, int], told: Mapping[str, About]) -> Expected:

@@ -15,7 +15,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + more if names else "none"
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str], there: str = "There are:") -> str:
     """What to do about a name that is not there: the nearest ones, or those it is a word of, or else some that are."""
     known = list(dict.fromkeys(known))
     lower = {one.lower(): one for one in reversed(known)}
@@ -23,5 +23,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     words = {one: re.split(r"[^a-z0-9]+", one.lower()) for one in known}
     close = close or [one for one in known if name.lower() in words[one]][:3]
     if close:
-        return f"Did you mean {' or '.join(repr(one) for one in close)}? There are: {listed(known)}."
-    return f"There are: {listed(known)}."
+        return f"Did you mean {' or '.join(repr(one) for one in close)}? {there} {listed(known)}."
+    return f"{there} {listed(known)}."

@@ -1,5 +1,6 @@
 """Which models are ranked: those with a target, trained well enough."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,24 +8,30 @@ import numpy as np
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.names import listed, suggestion
 from icc_cli.ranking.replicates import Seeds, averaged
-from icc_cli.ranking.table import SEED, TRAIN, ModelTable, with_gap
-from icc_cli.ranking.units import in_fractions
-from icc_cli.ranking.values import canonical, codes, float32_copies
+from icc_cli.ranking.table import SEED, TRAIN, ModelTable, is_seed, with_gap
+from icc_cli.ranking.units import in_fractions, refuse_mixtures
+from icc_cli.ranking.values import canonical, codes, copies_of
 
 LARGEST_WHOLE = 2.0**53
 
 
 def prepare(
-    table: ModelTable, target: str, min_train_accuracy: float | None = None, every: bool = False
+    table: ModelTable,
+    target: str,
+    min_train_accuracy: float | None = None,
+    every: bool = False,
+    beside: Sequence[str] = (),
 ) -> tuple[ModelTable, list[str]]:
     """The models to rank, each by itself, and what was converted or left out.
 
     Accuracies become fractions, the generalization gap is taken where it is not there, infinite measures are no
     value. Models without a finite target are left out, unless `every` keeps them, and with `min_train_accuracy` those
     under it.
+    `beside` names the columns that are ranked or held fixed, whose units must not be mixed either.
     UsageError when no model has the target; FormatError when fewer than two models are left.
     """
     table, told = in_fractions(table, target)
+    refuse_mixtures(table, beside)
     told = [*table.notes, *told]
     table = with_gap(table)
     if not every:
@@ -74,7 +81,10 @@ def _enough(table: ModelTable, told: list[str]) -> None:
 def _fitted(table: ModelTable, least: float, told: list[str]) -> ModelTable:
     accuracy = table.column(TRAIN)
     if np.isnan(accuracy).all():
-        raise UsageError(f"no model has a {TRAIN} for --min-train-accuracy.", "Give it with --runs.")
+        raise UsageError(
+            f"no model has a {TRAIN} for --min-train-accuracy.",
+            f"Give it with --runs, or name its column so. {suggestion(TRAIN, table.known_names)}",
+        )
     fitted = accuracy >= least
     if not fitted.all():
         unknown = int(np.sum(np.isnan(accuracy)))
@@ -97,10 +107,10 @@ def _finite(table: ModelTable, told: list[str]) -> ModelTable:
 def _oddities(table: ModelTable) -> list[str]:
     told = []
     for name, cells in table.hparams.items():
-        copies = float32_copies(dict.fromkeys(map(canonical, cells)))
+        copies = copies_of(dict.fromkeys(map(canonical, cells)))
         if copies:
             shown = ", ".join(f"{copy!r} as {original!r}" for copy, original in list(copies.items())[:3])
-            told.append(f"{name} holds 32-bit copies of its values, taken as these: {shown}.")
+            told.append(f"{name} holds rounded or 32-bit copies of its values, taken as these: {shown}.")
     with np.errstate(invalid="ignore"):
         large = np.any(np.abs(table.values) > LARGEST_WHOLE, axis=0)
     for name in (name for name, yes in zip(table.columns, large.tolist(), strict=True) if yes):
@@ -115,6 +125,9 @@ def only_hparams(table: ModelTable, names: tuple[str, ...] | None) -> ModelTable
     """
     if names is None:
         return table
+    names = tuple(
+        SEED if is_seed(name) and name not in table.hparams and SEED in table.hparams else name for name in names
+    )
     for name in names:
         if name not in table.hparams:
             raise UsageError(f"there is no hyperparameter {name!r}.", suggestion(name, table.known_names))

@@ -5,10 +5,20 @@ from typing import Literal
 
 import numpy as np
 
-from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.errors import UsageError
+from icc_cli.ranking.table import SEED, ModelTable, is_seed
 from icc_cli.ranking.values import Indices, codes, joint_codes
 
 Seeds = Literal["auto", "within", "average"]
+
+
+def with_seed(table: ModelTable) -> tuple[ModelTable, list[str]]:
+    """The table with its seed under the name `seed`, where one column alone is a seed by its name."""
+    found = [name for name in table.hparams if is_seed(name)]
+    if len(found) != 1 or found == [SEED]:
+        return table, []
+    hparams = {SEED if name == found[0] else name: cells for name, cells in table.hparams.items()}
+    return replace(table, hparams=hparams), [f"{found[0]} is taken as the seed."]
 
 
 def configurations(table: ModelTable) -> Indices:
@@ -33,9 +43,12 @@ def averaged(table: ModelTable, seeds: Seeds = "auto") -> tuple[ModelTable, list
     """One row for each configuration (and seed, where it separates), and what a person should be told.
 
     Every column is averaged over the models that have a value in it. `within` keeps the seeds apart whatever they are,
-    `average` never does; `auto` as `seed_separates` says. A seed that separates nothing is dropped.
+    `average` never does; `auto` as `seed_separates` says. A seed that separates nothing is dropped. UsageError for
+    `within` where there is no seed.
     """
     told = []
+    if seeds == "within" and SEED not in table.hparams:
+        raise UsageError("--seeds within needs a seed, and there is none.", "Name its column seed.")
     apart = SEED in table.hparams and (seeds == "within" or (seeds == "auto" and seed_separates(table)))
     if not apart and SEED in table.hparams:
         if seeds == "auto" and codes(table.hparams[SEED]).max(initial=0) > 0:

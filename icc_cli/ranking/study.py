@@ -17,7 +17,7 @@ from icc_cli.ranking.directions import Expected, expected
 from icc_cli.ranking.groups import Axis, axes_of
 from icc_cli.ranking.names import listed
 from icc_cli.ranking.prepare import averaged_models, only_hparams, prepare
-from icc_cli.ranking.replicates import Seeds
+from icc_cli.ranking.replicates import Seeds, with_seed
 from icc_cli.ranking.sources.selection import Selection, chosen_measures
 from icc_cli.ranking.table import TRAIN, ModelTable, with_networks
 from icc_cli.ranking.values import Floats
@@ -109,9 +109,11 @@ def study_of(table: ModelTable, selection: Selection, settings: Settings | None 
     UsageError for an option that names nothing, FormatError when fewer than two models are left.
     """
     settings = settings or Settings()
-    table = only_hparams(with_networks(table), selection.hparams)
+    table, seeded = with_seed(with_networks(table))
+    table = only_hparams(table, selection.hparams)
     names = chosen_measures([column for column in table.columns if column not in selection.apart], selection, table)
-    runs, told = prepare(table, selection.target, settings.min_train_accuracy)
+    _refuse_two_uses(selection, names)
+    runs, told = prepare(table, selection.target, settings.min_train_accuracy, beside=(*names, *selection.others))
     runs = with_random(runs)
     if settings.common:
         runs = _common(runs, names, told)
@@ -128,9 +130,17 @@ def study_of(table: ModelTable, selection: Selection, settings: Settings | None 
         measures,
         {one: _control(one, selection, settings) for one in controls},
         axes_of(averages),
-        tuple(told),
+        (*seeded, *told),
         tuple(merged),
     )
+
+
+def _refuse_two_uses(selection: Selection, measures: Sequence[str]) -> None:
+    """UsageError for a hyperparameter that is the target, or is ranked: within a group it would not vary."""
+    for name in selection.hparams or ():
+        if name == selection.target or name in measures:
+            use = "the target" if name == selection.target else "ranked"
+            raise UsageError(f"{name!r} is named as a hyperparameter, and is {use}.", "Leave it out of one of them.")
 
 
 def every_model(table: ModelTable, selection: Selection, settings: Settings | None = None, name: str = "") -> Study:

@@ -1,5 +1,6 @@
 """A table of models: what each was trained with, and numbers about each."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,11 @@ from icc_cli.catalog import About
 from icc_cli.ranking.values import Floats, Value, codes
 
 SEED = "seed"
+CHECKPOINT = "checkpoint"
+SEED_NAMES = frozenset({"seed", "randomseed", "manualseed", "globalseed", "rngseed", "torchseed", "seedvalue"}) | {
+    "seedeverything",
+    "randomstate",
+}
 TRAIN, TEST, GAP = "train_accuracy", "test_accuracy", "generalization_gap"
 MODEL = "model"
 MODEL_NAMES = frozenset({MODEL, "model_name", "arch", "architecture", "network", "net", "backbone", "family"})
@@ -97,6 +103,11 @@ def with_networks(table: ModelTable) -> ModelTable:
         return table
     known = any(codes(cells).max(initial=0) > 0 for cells in table.hparams.values())
     return table.with_hparam(MODEL, table.networks) if known or kinds == len(table) else table
+
+
+def is_seed(name: str) -> bool:
+    """Whether a column is a run's seed by its name: `seed`, `random_state`, `trainer.manual_seed`."""
+    return re.sub(r"[^a-z]", "", re.split(r"[./]", name)[-1].lower()) in SEED_NAMES
 
 
 def with_gap(table: ModelTable) -> ModelTable:

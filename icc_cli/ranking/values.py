@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "n.a.", "<na>", "null", "none", "-"})
+DIGITS_OF_32_BITS = 9
+"""With fewer, a number is its own."""
 WHOLE = re.compile(r"[+-]?\d{1,400}")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:,\d{3}){2,})")
 
@@ -82,7 +84,7 @@ def _number_of(text: str) -> float:
 def codes(values: Sequence[Value]) -> Indices:
     """(M,) integers, equal where the values compare equal, numbered in order of appearance.
 
-    A number and its copy in 32 bits (0.1 and 0.10000000149011612) compare equal.
+    A number and its copy in other digits (0.1 and 0.10000000149011612) compare equal.
     """
     seen: dict[Value, int] = {}
     written: dict[Value, int] = {}
@@ -94,7 +96,7 @@ def codes(values: Sequence[Value]) -> Indices:
         if code is None:
             code = written[key] = seen.setdefault(canonical(value), len(seen))
         numbered[i] = code
-    copies = float32_copies(seen)
+    copies = copies_of(seen)
     if copies:
         code_of = np.arange(len(seen))
         for copy, original in copies.items():
@@ -105,17 +107,31 @@ def codes(values: Sequence[Value]) -> Indices:
     return numbered
 
 
-def float32_copies(levels: Iterable[Value]) -> dict[float, float]:
-    """Of distinct canonical values, those that are another one rounded to 32 bits, with that other one."""
+def copies_of(levels: Iterable[Value]) -> dict[float, float]:
+    """Of distinct canonical values, those that are a shorter one in other digits, with that other one.
+
+    They are it in 32 bits, written with nine digits or more (0.10000000149), or it within the last digit of 64 bits
+    (0.30000000000000004).
+    """
+    levels = list(levels)
     numbers = [value for value in levels if isinstance(value, float) and math.isfinite(value)]
-    with np.errstate(over="ignore"):
-        rounded = {value: float(np.float32(value)) for value in numbers}
-    original = {low: value for value, low in rounded.items() if low != value}
-    return {
-        value: original[value]
-        for value in numbers
-        if value in original and len(repr(value)) > len(repr(original[value]))
-    }
+    with np.errstate(over="ignore", under="ignore"):
+        low = {value: float(np.float32(value)) for value in numbers}
+    shortest = {low[value]: value for value in sorted(numbers, key=lambda value: -len(repr(value)))}
+    known = {value for value in levels if isinstance(value, int | float)}
+    copies = {}
+    for value in numbers:
+        near, digits = float(f"{value:.15g}"), _digits(value)
+        if near != value and near in known:
+            copies[value] = near
+        elif digits >= DIGITS_OF_32_BITS and float(f"{low[value]:.{digits}g}") == value != shortest[low[value]]:
+            copies[value] = shortest[low[value]]
+    return copies
+
+
+def _digits(value: float) -> int:
+    """How many digits a number is written with, zeros before them apart."""
+    return len(repr(value).partition("e")[0].replace(".", "").lstrip("-0"))
 
 
 def joint_codes(parts: Sequence[Indices], models: int) -> Indices:

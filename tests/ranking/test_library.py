@@ -156,7 +156,8 @@ def _options():
         ("test_accuracy", 1), ("val_acc", 1), ("acc1", 1), ("top1", 1), ("f1", 1), ("valAccuracy", 1),
         ("train_loss", -1), ("valLoss", -1), ("top1_err", -1), ("gen_gap", -1), ("perplexity", -1), ("test_rmse", -1),
         ("mae", -1), ("error_rate", -1), ("accuracy_gap", -1),
-        ("value", 0), ("singapore", 0), ("accumulate_grad_batches", 0), ("lr", 0),
+        ("Prec@1", 1), ("val_mIoU", 1), ("top-1", 1), ("errorrate", -1), ("lossVal", -1), ("terror", -1),
+        ("value", 0), ("ppl", 0), ("singapore", 0), ("architecture", 0), ("accumulate_grad_batches", 0), ("lr", 0),
     ],
 )  # fmt: skip
 def test_which_way_a_target_goes(name, way):

@@ -142,7 +142,7 @@ def _explained(study: Study, text: str, convention: Convention) -> Part:
     measure, _, name = text.rpartition(":")
     axis = next((axis for axis in study.axes if axis.name == name), None)
     if not measure or axis is None:
-        raise UsageError(f"--explain {text!r} is not MEASURE:AXIS.", f"The axes are {listed(study.axis_names)}.")
+        raise UsageError(f"--explain {text!r} is not MEASURE:AXIS.", suggestion(name, study.axis_names, "The axes are"))
     everyone = study.measures | study.controls
     if measure not in everyone:
         raise UsageError(f"--explain: {measure!r} is not ranked.", suggestion(measure, everyone))

@@ -7,10 +7,8 @@ import numpy as np
 
 from icc_cli.errors import FormatError
 from icc_cli.ranking.sources.selection import Selection
-from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.ranking.table import CHECKPOINT, ModelTable, is_seed
 from icc_cli.ranking.values import Floats, number
-
-CHECKPOINT = "checkpoint"
 
 
 def is_frame(data: object) -> bool:
@@ -37,7 +35,7 @@ def table_of(columns: Mapping[str, Sequence[Any]], where: str, selection: Select
         raise FormatError(f"{where} holds no row.", "A table has one row for each model.")
     numeric = [name for name in columns if selection.is_number(name)]
     values = [_numbers(columns[name], f"{name!r} in {where}") for name in numeric]
-    wanted = dict.fromkeys((*(selection.hparams or ()), SEED))
+    wanted = dict.fromkeys((*(selection.hparams or ()), *filter(is_seed, columns)))
     names = columns.get(CHECKPOINT)
     return ModelTable(
         tuple(map(str, names)) if names is not None else tuple(f"row {i + 1}" for i in range(count)),

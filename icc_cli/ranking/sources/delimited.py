@@ -11,10 +11,9 @@ import numpy as np
 
 from icc_cli.errors import FormatError
 from icc_cli.ranking.sources.selection import Selection
-from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.ranking.table import CHECKPOINT, ModelTable, is_seed
 from icc_cli.ranking.values import Floats, Value, number
 
-CHECKPOINT = "checkpoint"
 DELIMITERS = ",\t;|"
 LINES_AT_ONCE = 256
 DECIMAL = re.compile(r"\s*[+-]?\d*([,.])\d+(?:[eE][+-]?\d+)?\s*%?\s*")
@@ -41,7 +40,7 @@ def read_delimited(lines: Iterable[str], where: str, selection: Selection) -> Mo
     lines = iter(lines)
     header = _header(lines, where)
     numeric = [i for i, name in enumerate(header.names) if selection.is_number(name)]
-    wanted = dict.fromkeys((*(selection.hparams or ()), SEED, CHECKPOINT))
+    wanted = dict.fromkeys((*(selection.hparams or ()), *filter(is_seed, header.names), CHECKPOINT))
     text = {name: header.names.index(name) for name in wanted if name in header.names}
     numbers = array("d")
     decimals = _Decimals(header.delimiter, where)

@@ -14,7 +14,7 @@ from icc_cli.ranking.sources.exports import Cells, flat, last_of_trials, told_ap
 from icc_cli.ranking.sources.formats import rows_of
 from icc_cli.ranking.sources.matching import matched, unmatched
 from icc_cli.ranking.sources.selection import Selection
-from icc_cli.ranking.table import SEED, ModelTable
+from icc_cli.ranking.table import ModelTable, is_seed
 from icc_cli.ranking.values import Floats, canonical, number
 
 SEVERAL = 4
@@ -60,9 +60,9 @@ def with_runs(
     for name, plain in columns.results.items():
         table = table.with_column(plain, _over(table.column(plain), found, name, side.where))
     for name, plain in columns.settings.items():
-        if hparams is not None and plain not in hparams and name not in hparams and plain != SEED:
+        if hparams is not None and plain not in hparams and name not in hparams and not is_seed(plain):
             continue
-        new = hparams is None and plain != SEED and plain not in table.hparams
+        new = hparams is None and not is_seed(plain) and plain not in table.hparams
         if new and _differs([run[name] for run in runs if name in run]):
             told.append(f"{plain!r} in {side.where} differs from run to run: not taken as a hyperparameter.")
             continue

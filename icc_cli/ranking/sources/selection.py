@@ -9,7 +9,7 @@ from icc_cli.catalog import VARIANT, base_name
 from icc_cli.errors import UsageError
 from icc_cli.ranking.controls import CONTROLS
 from icc_cli.ranking.names import listed, suggestion
-from icc_cli.ranking.table import METRICS, ModelTable
+from icc_cli.ranking.table import CHECKPOINT, METRICS, ModelTable, is_seed
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Selection:
         """Whether a column is one of the measures to rank."""
         if self.measures is None:
             return catalog.known(base_name(column)) and column not in CONTROLS
-        return any(_matches(column, pattern) for pattern in self.measures)
+        return any(_matches(column, pattern, self.hparams or ()) for pattern in self.measures)
 
 
 def chosen_measures(columns: Sequence[str], selection: Selection, table: ModelTable) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def chosen_measures(columns: Sequence[str], selection: Selection, table: ModelTa
         return found
     chosen: dict[str, None] = {}
     for pattern in selection.measures:
-        matched = [column for column in columns if _matches(column, pattern)]
+        matched = [column for column in columns if _matches(column, pattern, selection.hparams or ())]
         if not matched:
             if pattern in selection.apart:
                 raise UsageError(f"{pattern!r} is to be ranked, and is the target or held fixed.", "Name another.")
@@ -63,6 +63,9 @@ def chosen_measures(columns: Sequence[str], selection: Selection, table: ModelTa
     return tuple(chosen)
 
 
-def _matches(column: str, pattern: str) -> bool:
-    """By name, by shell pattern, or by the measure's name: `c3` stands for `c3@k=1` and `c3@k=30` too."""
-    return column == pattern or base_name(column) == pattern or fnmatchcase(column, pattern)
+def _matches(column: str, pattern: str, hparams: Sequence[str]) -> bool:
+    """By name, by the measure's name (`c3` stands for `c3@k=1` and `c3@k=30` too), or by shell pattern,
+    which no hyperparameter matches."""
+    if column == pattern or base_name(column) == pattern:
+        return True
+    return column not in (*hparams, CHECKPOINT) and not is_seed(column) and fnmatchcase(column, pattern)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_cli.ranking.sources.joined import join
-from icc_cli.ranking.table import MODEL_NAMES, SEED, ModelTable
+from icc_cli.ranking.table import MODEL_NAMES, ModelTable, is_seed
 from icc_cli.ranking.values import canonical
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
@@ -98,10 +98,14 @@ def _data_key(record: Record) -> str:
 def _training(record: Record) -> str:
     """What a network was trained with, but for its architecture, the arguments of its model, and the seed."""
     own = record.model.get("args") if isinstance(record.model, dict) else None
-    apart = {SEED, *(own if isinstance(own, dict) else ())}
+    apart = own if isinstance(own, dict) else {}
     kept = {name: canonical(value) for name, value in record.hparams.items()}
     return json.dumps(
-        {name: value for name, value in kept.items() if name not in apart and name.lower() not in MODEL_NAMES},
+        {
+            name: value
+            for name, value in kept.items()
+            if name not in apart and not is_seed(name) and name.lower() not in MODEL_NAMES
+        },
         sort_keys=True,
         default=str,
     )

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,11 +218,27 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
             "Save its state_dict alone, or, if you trust where it comes from, add --unsafe-pickle. It names:",
             names,
         )
+    if (protocol := _protocol(path)) > 3 and "Unsupported operand" in str(error):
+        return CheckpointError(
+            f"{path} is pickled with protocol {protocol}, which torch reads safely in no version.",
+            "Save it with torch's own (pickle_protocol=2), or, if you trust where it comes from, add --unsafe-pickle.",
+        )
     with path.open("rb") as stream:
         start = stream.read(64)
     if start[:1] == b"\x80" and TORCH_MAGIC not in start:
         return CheckpointError(f"{path} is a plain pickle, which is no PyTorch checkpoint.", STATE_DICT_HINT)
     return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", AGAIN)
+
+
+def _protocol(path: Path) -> int:
+    """The protocol that the pickle of a file of torch.save says that it is written in; 0 when it says none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+            start = archive.open(member).read(2)
+    except (zipfile.BadZipFile, OSError, ValueError, StopIteration):
+        start = b""
+    return start[1] if start[:1] == b"\x80" and len(start) == 2 else 0
 
 
 def _reason(error: BaseException) -> str:

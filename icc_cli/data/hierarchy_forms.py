@@ -83,6 +83,9 @@ def _lines(content: str) -> Rows | Graph | None:
         chains = [[part.strip() for part in line.split(separator) if part.strip()] for line in lines]
         if all(len(chain) > 1 for chain in chains):
             return Graph(tuple(dict.fromkeys(edge for chain in chains for edge in below(chain))))
+    named = [tuple(part.strip().strip("\"'") for part in line.split(": ")) for line in lines]
+    if {len(row) for row in named} == {2}:
+        return Rows(tuple(named))
     words = [tuple(line.split()) for line in lines]
     return Rows(tuple(words)) if {len(row) for row in words} == {2} else None
 

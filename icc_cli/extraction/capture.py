@@ -154,6 +154,11 @@ class Capture(TorchFunctionMode):
         name = self._site_name(function)
         if not self._is_wanted(name):
             return
+        if torch._C._functorch.is_functorch_wrapped_tensor(preactivation):
+            raise CheckpointError(
+                f"site {name} is called inside torch.vmap or the like, and cannot be taken there.",
+                f"Leave it out with --exclude-sites '{name}', or call the network without the transform.",
+            )
         pooling = self._pooling(name, preactivation)
         pooled = pooling(preactivation)
         count, neurons = pooled.shape

@@ -29,7 +29,13 @@ def device_of(model: nn.Module) -> torch.device:
 
 
 def outputs_of(model: nn.Module, inputs: Arguments) -> Any:
-    """What the model gives; CheckpointError when it cannot take the inputs."""
+    """What the model gives; CheckpointError when it cannot take the inputs.
+
+    Numbers are given in the precision of its weights, as whoever made it in another than float32 would give them.
+    """
+    precision = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    if precision != torch.float32:
+        inputs = inputs.each(lambda tensor: tensor.to(precision) if tensor.dtype == torch.float32 else tensor)
     try:
         return model(*inputs.positional, **inputs.named)
     except CheckpointError:

@@ -369,3 +369,15 @@ class D(dict): pass
     monkeypatch.undo()
     checkpoint = read(path, unsafe_pickle=True)
     assert checkpoint.weights_sha256 == sha and checkpoint.epoch == 4
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickle_protocols(protocol, tmp_path, sha):
+    path = tmp_path / "net.pt"
+    torch.save({"state_dict": STATE, "epoch": 3}, path, pickle_protocol=protocol)
+    if protocol < 4:
+        assert read(path).weights_sha256 == sha
+        return
+    with pytest.raises(CheckpointError, match=f"is pickled with protocol {protocol}, which .*--unsafe-pickle"):
+        read(path)
+    assert read(path, unsafe_pickle=True).weights_sha256 == sha

@@ -35,6 +35,7 @@ FORMS = {
     "no header": ("cat,animal\ndog,animal\noak_tree,plant\nrose,plant\n", None),
     "no header turned": ("animal\tcat\nanimal\tdog\nplant\toak_tree\nplant\trose\n", None),
     "unknown header": ("species,kingdom\ncat,animal\ndog,animal\noak_tree,plant\nrose,plant\n", None),
+    "YAML": ("# mine\n" + "".join(f"{label.replace('_', ' ')}: '{kind}'\n" for label, kind in KINGDOMS.items()), None),
     "spelling": ("Cat,animal\nDOG,animal\nOak tree,plant\nrose,plant\n", None),
     "more than the data": ("cat,animal\ndog,animal\noak_tree,plant\nrose,plant\npike,animal\n", None),
     "edges": (EDGES, "2"),

@@ -220,3 +220,24 @@ def test_colour_images_are_laid_out_as_the_network_takes_them(samples):
     with torch.no_grad():
         expected = layers["c"](x).amax((2, 3)).numpy()[found.sample_id]
     np.testing.assert_allclose(found["relu"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", [torch.float64, torch.bfloat16])
+def test_a_network_of_another_precision_is_given_that(precision):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3)).to(precision).eval()
+    x, labels = torch.randn(30, 12), torch.arange(30) % 3
+    found = activations(net, (x, labels))
+    with torch.no_grad():
+        expected = net[:2](x.to(precision)).float().numpy()[found.sample_id]
+        classes = net(x.to(precision)).argmax(1).numpy()[found.sample_id]
+    assert np.array_equal(found.sites[0].values, expected) and np.array_equal(found.predictions, classes)
+
+
+def test_activation_functions_inside_vmap_are_said():
+    class Vmapped(nn.Linear):
+        def forward(self, x):
+            return torch.vmap(lambda sample: super(Vmapped, self).forward(sample).relu())(x)
+
+    with pytest.raises(CheckpointError, match=r"site relu is called inside torch.vmap.* --exclude-sites 'relu'"):
+        activations(Vmapped(4, 3), (torch.randn(6, 4), torch.arange(6) % 3))

@@ -105,6 +105,17 @@ Std = Annotated[
     typer.Option("--std", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.")]
+
+
+class FloatType(StrEnum):
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+Precision = Annotated[
+    FloatType,
+    typer.Option("--precision", help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it."),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

@@ -1,5 +1,6 @@
 """`icc extract`: checkpoints to activation caches."""
 
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import Input, expand, with_models
+from icc_cli.cli._inputs import Input
+from icc_cli.cli._networks import Networks, takes_networks
 from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
-from icc_cli.folders import CHECKPOINT_SUFFIXES
-from icc_cli.subject import DataRequest, DataShelf, Request
+from icc_cli.subject import Request
 
 if TYPE_CHECKING:
     from icc_cli.extraction import Extraction
@@ -24,38 +25,13 @@ class StoreDtype(StrEnum):
     float16 = "float16"
 
 
-class Precision(StrEnum):
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
+@takes_networks()
 def extract(
     inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the caches, or one .h5 file.")] = Path(),
-    model: options.ModelSpec = None,
-    model_arg: options.ModelArg = None,
-    models: options.Models = None,
-    state_key: options.StateKey = None,
-    unsafe_pickle: options.UnsafePickle = False,
-    data: options.DataSpec = None,
-    root: options.Root = Path("data"),
-    download: options.Download = False,
-    hierarchy: options.Hierarchy = None,
-    level: options.Level = None,
-    per_class: options.PerClass = None,
-    test_per_class: options.TestPerClass = None,
-    image_size: options.ImageSize = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    batch_size: options.BatchSize = None,
-    activations: options.Activations = "relu",
-    sites: options.Sites = None,
-    exclude_sites: options.ExcludeSites = None,
-    neuron_axis: options.NeuronAxis = None,
+    *,
+    networks: Networks,
     store_dtype: Annotated[StoreDtype, typer.Option(help="Type of the numbers in the cache.")] = StoreDtype.float32,
-    precision: Annotated[
-        Precision, typer.Option(help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it.")
-    ] = Precision.float32,
     with_test: Annotated[bool, typer.Option("--with-test", help="Keep the test split's activations too.")] = False,
     rows: Annotated[
         str | None,
@@ -64,7 +40,6 @@ def extract(
             help="Take only the i-th of n parts of the samples, and write NAME.iofn.h5; `measure` joins the parts.",
         ),
     ] = None,
-    device: options.Device = "auto",
     jobs: options.Jobs = None,
     shard: options.Shard = None,
     force: options.Force = False,
@@ -77,30 +52,23 @@ def extract(
     Prints the path of each cache as it is completed.
     """
     from icc_cli import resources
-    from icc_cli.extraction.how import Extraction
     from icc_cli.parts import Part
 
     part = None if rows is None else Part.parse(rows)
-    processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
+    processes = jobs or (max(1, len(resources.gpus())) if networks.how.device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     report = Reporter(quiet)
-    named = options.model_request(model, model_arg, models, state_key, unsafe_pickle)
     outputs = Outputs(output, ".h5")
-    wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
     work = partial(
         _work,
         outputs=outputs,
-        request=Request(
-            named,
-            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, test_per_class, level),
-            DataShelf(),
-        ),
-        how=Extraction(device, batch_size, store_dtype.value, precision.value, wanted, with_test, part),
+        request=networks.request,
+        how=replace(networks.how, store_dtype=store_dtype.value, with_test=with_test, rows=part),
         force=force,
         report=report if processes == 1 else Reporter(quiet=True),
     )
     each(
-        sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, outputs),
+        sharded(networks.inputs(inputs, report), shard, outputs),
         work,
         report,
         debug,

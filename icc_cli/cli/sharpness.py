@@ -2,21 +2,20 @@
 
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import Input, expand, with_models
+from icc_cli.cli._inputs import Input
+from icc_cli.cli._networks import SITES, Networks, takes_networks
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.cli._tables import chosen
-from icc_cli.folders import CHECKPOINT_SUFFIXES
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
-from icc_cli.subject import DataRequest, DataShelf, Request
+from icc_cli.subject import Request
 
 if TYPE_CHECKING:
     from icc_cli.perturbation.estimate import Settings
@@ -35,6 +34,7 @@ class BatchNorm(StrEnum):
     batch = "batch"
 
 
+@takes_networks("test_per_class", "precision", *SITES)
 def sharpness(
     inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
     output: options.Output = None,
@@ -68,22 +68,8 @@ def sharpness(
         int, typer.Option(min=5, help="Steps of gradient ascent in 1/alpha' (the authors': 250).")
     ] = 250,
     seed: Annotated[int, typer.Option(help="Of all random numbers; each checkpoint's own derive from it.")] = 0,
-    model: options.ModelSpec = None,
-    model_arg: options.ModelArg = None,
-    models: options.Models = None,
-    state_key: options.StateKey = None,
-    unsafe_pickle: options.UnsafePickle = False,
-    data: options.DataSpec = None,
-    root: options.Root = Path("data"),
-    download: options.Download = False,
-    hierarchy: options.Hierarchy = None,
-    level: options.Level = None,
-    per_class: options.PerClass = None,
-    image_size: options.ImageSize = None,
-    mean: options.Mean = None,
-    std: options.Std = None,
-    batch_size: options.BatchSize = None,
-    device: options.Device = "auto",
+    *,
+    networks: Networks,
     jobs: options.Jobs = None,
     shard: options.Shard = None,
     format: options.TableFormat = None,
@@ -101,7 +87,6 @@ def sharpness(
     from icc_cli.perturbation.estimate import Settings, Target
 
     report = Reporter(quiet)
-    named = options.model_request(model, model_arg, models, state_key, unsafe_pickle)
     settings = Settings(
         Target.parse(target),
         method.value,
@@ -115,22 +100,18 @@ def sharpness(
     )
     form = chosen(format)
     recorder = Recorder(output, RECORD_SUFFIX, force)
-    processes = jobs or (max(1, len(resources.gpus())) if device in ("auto", "cuda") else 1)
+    processes = jobs or (max(1, len(resources.gpus())) if networks.how.device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     work = partial(
         _work,
-        request=Request(
-            named,
-            DataRequest(data, root, download, hierarchy, per_class, image_size, mean, std, level=level),
-            DataShelf(),
-        ),
+        request=networks.request,
         recorder=recorder,
         settings=settings,
-        device=device,
-        batch_size=batch_size or BATCH,
+        device=networks.how.device or "auto",
+        batch_size=networks.how.batch_size or BATCH,
         report=report if processes == 1 else Reporter(quiet=True),
     )
-    found = sharded(with_models(expand(inputs, CHECKPOINT_SUFFIXES, report.note), named), shard, recorder.outputs)
+    found = sharded(networks.inputs(inputs, report), shard, recorder.outputs)
     with Printer(form, _row, report) as done:
         each(found, work, report, debug, done, processes)
 

@@ -1,0 +1,104 @@
+"""The options of every command that runs networks: which model, on which data, and which calls are sites."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from icc_cli.cli import _options as options
+from icc_cli.cli._inputs import Input, expand, with_models
+from icc_cli.cli._report import Reporter
+from icc_cli.folders import CHECKPOINT_SUFFIXES
+from icc_cli.subject import DataRequest, DataShelf, Request
+
+if TYPE_CHECKING:
+    from icc_cli.extraction.how import Extraction
+
+PARAMETER = "networks"
+MODEL: Mapping[str, tuple[Any, object]] = {
+    "model": (options.ModelSpec, None),
+    "model_arg": (options.ModelArg, None),
+    "models": (options.Models, None),
+    "state_key": (options.StateKey, None),
+    "unsafe_pickle": (options.UnsafePickle, False),
+}
+DATA: Mapping[str, tuple[Any, object]] = {
+    "data": (options.DataSpec, None),
+    "root": (options.Root, Path("data")),
+    "download": (options.Download, False),
+    "hierarchy": (options.Hierarchy, None),
+    "level": (options.Level, None),
+    "per_class": (options.PerClass, None),
+    "test_per_class": (options.TestPerClass, None),
+    "image_size": (options.ImageSize, None),
+    "mean": (options.Mean, None),
+    "std": (options.Std, None),
+}
+SITES: Mapping[str, tuple[Any, object]] = {
+    "activations": (options.Activations, "relu"),
+    "sites": (options.Sites, None),
+    "exclude_sites": (options.ExcludeSites, None),
+    "neuron_axis": (options.NeuronAxis, None),
+}
+
+
+RUN: Mapping[str, tuple[Any, object]] = {
+    "batch_size": (options.BatchSize, None),
+    "precision": (options.Precision, options.FloatType.float32),
+    "device": (options.Device, "auto"),
+}
+OPTIONS = {**MODEL, **DATA, **SITES, **RUN}
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What the options say of the networks of a run."""
+
+    request: Request
+    how: "Extraction"
+    given: tuple[str, ...]
+    """Those that the user gave."""
+
+    def inputs(self, arguments: list[str], report: Reporter) -> Iterable[Input]:
+        """The checkpoints that `arguments` name, each known to have its model where a table names them."""
+        return with_models(expand(arguments, CHECKPOINT_SUFFIXES, report.note), self.request.model)
+
+
+def takes_networks(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options, but for those `left_out`, in the place of its parameter `networks`."""
+    taken = {name: option for name, option in OPTIONS.items() if name not in left_out}
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            command(networks=_networks({name: given.pop(name) for name in taken}), **given)
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in inspect.signature(command).parameters.values():
+            if parameter.name != PARAMETER:
+                parameters.append(parameter)
+                continue
+            parameters += [
+                inspect.Parameter(name, parameter.kind, default=default, annotation=annotation)
+                for name, (annotation, default) in taken.items()
+            ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorated
+
+
+def _networks(given: dict[str, Any]) -> Networks:
+    """UsageError for options that do not go together."""
+    from icc_cli.extraction.how import Extraction
+
+    asked: dict[str, Any] = {name: default for name, (_, default) in OPTIONS.items()} | given
+    model = options.model_request(*(asked[name] for name in MODEL))
+    data = DataRequest(asked["data"], **{name: asked[name] for name in DATA if name != "data"})
+    sites = options.wanted_sites(*(asked[name] for name in SITES))
+    how = Extraction(asked["device"], asked["batch_size"], precision=asked["precision"].value, sites=sites)
+    changed = (name for name, value in given.items() if value != OPTIONS[name][1])
+    return Networks(Request(model, data, DataShelf()), how, tuple(f"--{name.replace('_', '-')}" for name in changed))

@@ -4,7 +4,7 @@ import contextlib
 import glob
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from icc_cli.errors import OutputError, UsageError
@@ -36,6 +36,17 @@ def write_atomically(target: Path, content: str | bytes) -> None:
     """Write `content` to `target` through a temporary name."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def remove_safely(files: Sequence[Path], successor: Path) -> None:
+    """Remove `files` once `successor`, which was written in their stead, is on the disk under its name."""
+    descriptor = os.open(successor.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -70,6 +70,13 @@ def own_threads(processes: int) -> int:
     return int(limit) if limit.isdecimal() and int(limit) > 0 else max(1, cpus() // processes)
 
 
+def torch_threads(processes: int) -> None:
+    """Give torch, once `own_threads` was called, its share of the cores again. To be called before it is imported."""
+    for variable in BLAS_VARIABLES:
+        os.environ.pop(variable, None)
+    share_threads(processes)
+
+
 def free_memory() -> int:
     """Bytes of memory that are available, within the limit of the control group where there is one."""
     free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -12,6 +12,8 @@ from icc_cli.parts import siblings, whole_of
 from icc_cli.subject import ModelRequest
 
 CACHE_SUFFIXES = (".h5",)
+MEASURED = (*CACHE_SUFFIXES, *CHECKPOINT_SUFFIXES)
+"""What `measure` takes: caches, or checkpoints."""
 NOT_CHECKPOINTS = (*CHECKPOINT_SUFFIXES, *CACHE_SUFFIXES, ".json", ".jsonl", ".csv", ".py", ".txt", ".npz", ".zip")
 RECORD_SUFFIXES = (".jsonl", ".json")
 STANDARD_INPUT = "-"
@@ -128,6 +130,11 @@ def _with_free_name(item: Input, taken: dict[Path, Path]) -> Input:
     return Input(item.path, name)
 
 
+def is_cache(path: Path) -> bool:
+    """Whether a file is one of activations, by its name."""
+    return path.suffix in CACHE_SUFFIXES and not path.name.startswith(".")
+
+
 def _of_cache(path: Path) -> Input:
     """A cache; of one in parts the first, under the name of the whole."""
     whole = whole_of(path)
@@ -138,8 +145,14 @@ def _of_cache(path: Path) -> Input:
 
 def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], None]) -> Iterator[Input]:
     if not path.is_dir():
-        yield _of_cache(path) if suffixes == CACHE_SUFFIXES else Input(path, Path(whole_name(path.name)))
+        yield (
+            _of_cache(path) if path.suffix in suffixes and is_cache(path) else Input(path, Path(whole_name(path.name)))
+        )
         return
+    if suffixes == MEASURED:
+        # A folder of both is one of caches: they are what its checkpoints have become.
+        held = any(is_cache(Path(name)) for _, _, names in os.walk(path) for name in names)
+        suffixes = CACHE_SUFFIXES if held else CHECKPOINT_SUFFIXES
     found: dict[tuple[str, ...], str] = {}
     beside: list[str] = []
     for folder, inner, files in os.walk(path):

@@ -1,5 +1,6 @@
 """`icc measure`: activation caches to records of measures."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import CACHE_SUFFIXES, Input, expand
+from icc_cli.cli._inputs import MEASURED, Input, expand, is_cache, with_models
+from icc_cli.cli._networks import Networks, takes_networks
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.cli._tables import chosen
 from icc_cli.errors import UsageError
+from icc_cli.files import remove_safely
+from icc_cli.parts import siblings, whole_of
 from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
@@ -29,9 +33,13 @@ class Convention(StrEnum):
     reference = "reference"
 
 
+@takes_networks()
 def measure(
-    inputs: Annotated[list[str], typer.Argument(metavar="CACHE...", help="Caches, folders of them, or - (stdin).")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Caches or checkpoints, folders of them, or - (stdin).")
+    ],
     output: options.Output = None,
+    *,
     measures: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,6 +64,10 @@ def measure(
     per_site: Annotated[bool, typer.Option("--per-site", help="Add every measure for each site.")] = False,
     site_k: Annotated[int, typer.Option(min=1, help="Best neurons of one site, for --per-site.")] = 5,
     all_k: Annotated[bool, typer.Option("--all-k", help="Add the measures over neurons (c1, c3) for every k.")] = False,
+    remove_caches: Annotated[
+        bool, typer.Option("--remove-caches", help="Delete each cache once its record is safely written; needs -o.")
+    ] = False,
+    networks: Networks,
     format: options.TableFormat = None,
     jobs: options.Jobs = 1,
     shard: options.Shard = None,
@@ -65,6 +77,8 @@ def measure(
 ) -> None:
     """Compute measures of each cache: the intraclass clustering measures c1 to c4, or others (CPU, no torch).
 
+    A checkpoint is measured without a cache, from memory, with the options of `icc extract`; the numbers are the same.
+    Of a folder that holds caches, these are measured.
     Without -o, prints a record (one JSON line) for each cache, or a table on a terminal; with -o, writes one
     record file for each cache and prints its path.
     """
@@ -78,11 +92,15 @@ def measure(
     settings = Options(_best(k), layer_k, site_k, convention.value, per_site, all_k)
     wanted = tuple(name.strip() for text in measures or ["paper"] for name in text.split(",") if name.strip())
     choose(wanted)  # so that a mistake is told before any cache is read
+    if remove_caches and output is None:
+        raise UsageError("--remove-caches waits until a record is in its file.", "Name where records go with -o.")
     recorder = Recorder(output, RECORD_SUFFIX, force)
     quieter = report if (jobs or 1) == 1 else Reporter(quiet=True)
-    work = partial(_work, recorder=recorder, wanted=wanted, settings=settings, threads=threads, report=quieter)
+    how = _How(wanted, settings, threads, jobs or 1, networks, remove_caches)
+    work = partial(_work, recorder=recorder, how=how, report=quieter)
+    found = with_models(expand(inputs, MEASURED, report.note), networks.request.model)
     with Printer(chosen(format), _row, report) as done:
-        each(sharded(expand(inputs, CACHE_SUFFIXES), shard, recorder.outputs), work, report, debug, done, jobs or 1)
+        each(sharded(found, shard, recorder.outputs), work, report, debug, done, jobs or 1)
 
 
 def _best(text: str) -> int | Literal["auto"]:
@@ -93,23 +111,69 @@ def _best(text: str) -> int | Literal["auto"]:
     return int(text)
 
 
-def _work(
-    item: Input, recorder: Recorder, wanted: tuple[str, ...], settings: "Options", threads: int, report: Reporter
-) -> Recorded:
-    """One cache's record, in this process or a worker, which loads the measures by their names."""
+@dataclass(frozen=True)
+class _How:
+    """What the options say of every input; the measures by their names, which a worker loads them by."""
+
+    wanted: tuple[str, ...]
+    settings: "Options"
+    threads: int
+    jobs: int
+    networks: Networks
+    remove_caches: bool
+
+
+def _work(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
+    """One record, in this process or a worker."""
+    if not is_cache(item.path):
+        return _of_checkpoint(item, recorder, how, report)
+    if how.networks.given:
+        raise UsageError(f"{item.path} is a cache, and {how.networks.given[0]} is for checkpoints.", "Leave it out.")
+    recorded = _of_cache(item, recorder, how, report)
+    if how.remove_caches and recorded.path is not None:
+        remove_safely(siblings(item.path) if whole_of(item.path) else [item.path], recorded.path)
+    return recorded
+
+
+def _of_cache(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
     from icc_cli.cache import open_cache
     from icc_cli.measures.chosen import choose
     from icc_cli.measuring import record_of, stored_key
 
-    chosen = choose(wanted)
+    measures = choose(how.wanted)
 
     def make() -> "Record":
         with open_cache(item.path) as cache:
             total = sum(site.shape[1] for site in cache.sites)
             with report.progress(item.path.name, total) as advance:
-                return record_of(cache, item.path, chosen, settings, advance, threads)
+                return record_of(cache, item.path, measures, how.settings, advance, how.threads)
 
-    return recorder.record(item, stored_key(item.path, chosen, settings), make)
+    return recorder.record(item, stored_key(item.path, measures, how.settings), make)
+
+
+def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
+    from icc_cli import resources
+
+    resources.torch_threads(how.jobs)
+    from icc_cli.extraction.checkpoint import held
+    from icc_cli.extraction.ordered import Listener
+    from icc_cli.extraction.provenance import of_subject
+    from icc_cli.measures.chosen import choose
+    from icc_cli.measuring import key_of, record_of
+
+    resources.keep_freed_memory()
+    measures = choose(how.wanted)
+    subject = how.networks.request.subject(item.path, item.name.as_posix())
+
+    def make() -> "Record":
+        samples = len(subject.data.train) + (0 if subject.data.test is None else len(subject.data.test))
+        with report.progress(item.path.name, samples) as advance:
+            taken = held(subject, how.networks.how, Listener(advance, report.note, report.warn))
+        return record_of(taken, item.path, measures, how.settings, threads=how.threads)
+
+    return recorder.record(
+        item, key_of(of_subject(subject, how.networks.how).content_key, measures, how.settings), make
+    )
 
 
 def _row(record: "Record") -> JsonObject:

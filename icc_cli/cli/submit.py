@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INPUTS_OF = {
     "extract": CHECKPOINT_SUFFIXES,
     "sharpness": CHECKPOINT_SUFFIXES,
-    "measure": _inputs.CACHE_SUFFIXES,
+    "measure": _inputs.MEASURED,
 }
 """The commands that take --shard, and what their inputs end in."""
 COMMAND = "icc submit: command"

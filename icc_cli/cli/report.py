@@ -1,11 +1,10 @@
 """`icc report`: one page that holds the ranking, the figures, what was run and what was left out."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,13 +16,10 @@ from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
-from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
     from icc_cli.ranking.sources.sets import Located, ModelSet, RecordSet
     from icc_cli.ranking.study import Study
-
-SETTINGS = ("convention", "k", "layer_k", "site_k", "method", "target", "batch_norm", "samples", "tolerance")
 
 
 def report(
@@ -39,17 +35,20 @@ def report(
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Write one HTML page: the ranking table, the figures that the records allow, what was run and left out.
+    """Write one HTML page: the models, the measures, the figures that the records allow, what was run and left out.
 
-    The page holds everything it shows, and opens from disk. Figures zoom, and their points say their values.
+    The page holds everything it shows, opens from disk and fetches nothing. Its tables sort and filter; a model that is
+    pointed at is lit in every panel.
     """
-    from icc_cli.plots import along_training, k_curves, page
     from icc_cli.plots.style import require
+
+    require()
+    from icc_cli.plots import along_training, k_curves
+    from icc_cli.plots.report import page, sections
     from icc_cli.ranking.sources.selection import Selection
     from icc_cli.ranking.sources.sets import record_sets
     from icc_cli.ranking.study import Settings
 
-    require()
     if output.is_dir():
         output = output / "report.html"
     if output.suffix != ".html":
@@ -72,30 +71,32 @@ def report(
         told.append(f"{len(found) - len(last)} records of earlier epochs are shown along training, and not ranked.")
     every = {one.name: one for one in record_sets(found)}
     sets = [models for models, _ in made]
-    parts = [
-        page.paragraph(f"{_count([models for models, _ in ordered])}, ranked by {target}. Made by icc {__version__}.")
-    ]
+    ranked = {models.name: sections.ranking(study) for models, study in made if study is not None}
+    counts = f"{_count([models for models, _ in ordered])}, ranked by {target}. Made by icc {__version__}."
+    parts = [page.paragraph(counts, quiet=True)]
     for models, every_one in ordered:
-        ranking, notes = _order(models.name, every_one)
-        parts += ranking
-        told += notes
-    for models, study in made:
         parts.append(page.heading(models.name or "Models"))
-        if study is not None:
-            ranking, notes = _ranking(study)
-            parts += ranking
-            told += notes
+        shown, notes = sections.summary(models.name, every_one, ranked.get(models.name))
+        parts.append(shown)
+        told += notes
+    parts.append(page.folded("How to read this page", page.bullets(sections.READING)))
+    for models, study in made:
+        parts.append(page.heading(f"{models.name or 'Models'} in detail"))
+        if models.name in ranked:
+            parts += sections.along_axes(ranked[models.name])
+            told += ranked[models.name].notes
         drawn, missing = _figures(models, study, swept.get(models.name), every.get(models.name))
         parts += drawn
         told += missing
-        parts.append(page.folded(f"All {len(models.table)} models", page.table(_model_rows(models))))
+        parts.append(sections.every_model(models))
     parts.append(page.heading("What was run"))
-    parts += [part for models in sets for part in _runs(models)]
+    for models in sets:
+        parts += [page.heading(models.name or "Models", 3)] * (len(sets) > 1) + [sections.was_run(models)]
     parts.append(page.heading("What was left out, and what to know"))
     said = Counter(note for models in sets for record in models.records for note in record.notes)
-    told += [f"{note} ({count} records)" for note, count in said.items()]
+    told += [f"{note} ({count} record{'s' if count > 1 else ''})" for note, count in said.items()]
     if failures:
-        told.append(f"{failures} inputs could not be read.")
+        told.append(f"{failures} input{'s' if failures > 1 else ''} could not be read.")
     parts.append(page.bullets(list(dict.fromkeys(told))) if told else page.paragraph("Nothing."))
     write_atomically(output, page.page("Which networks generalize best, and why", parts))
     typer.echo(output)
@@ -128,48 +129,6 @@ def _curves(found: "Sequence[Located]", asked: Asked) -> "list[tuple[ModelSet, S
         return []
 
 
-def _order(name: str, study: "Study") -> tuple[list[str], list[str]]:
-    """The models by predicted generalization, with what is said of the order, and its notes."""
-    from icc_cli.plots import page
-    from icc_cli.ranking.cells import lines
-    from icc_cli.ranking.order import order
-
-    part = order(study)
-    heading = f"Which generalize best: {name}" if name else "Which generalize best"
-    table = page.table([dict(line.head) for line in lines(part.rows)])
-    return [page.heading(heading), table, page.paragraph(" ".join((f"{part.title}.", *part.said)), quiet=True)], [
-        *part.notes
-    ]
-
-
-def _ranking(study: "Study") -> tuple[list[str], list[str]]:
-    """The table with its caption, and the notes of `icc rank`."""
-    from icc_cli.plots import page
-    from icc_cli.ranking.cells import probability
-    from icc_cli.ranking.scores import kendall
-
-    part = kendall.score(study, kendall.Options())
-    shown = []
-    for row in part.rows:
-        if not row["models"]:
-            continue
-        name = f"{row['measure']} (control)" if row.get("control") else row["measure"]
-        sign = f"{row['direction']:+d}" + (f" ({row['sign']})" if row.get("sign") else "")
-        line: JsonObject = {"measure": name, "direction": sign, "models": row["models"]}
-        line["Ψ"] = page.coefficient(row["Psi"], row.get("Psi_interval"))
-        line["p"], line["p (Holm)"] = probability(row["p"]), probability(row["p_holm"])
-        line["τ"] = page.coefficient(row["tau"], None)
-        for axis, cell in row["axes"].items():
-            counts = f"{cell['groups']} groups, {cell['pairs']} pairs, {cell['ties']} ties"
-            line[axis] = page.coefficient(cell["psi"], cell.get("interval"), counts)
-        shown.append(line)
-    caption = (
-        f"{part.title}, which stand below the values. Ψ is the mean of the axes, τ is over all pairs; both times the "
-        "direction that is expected. p is of Ψ = 0, and Holm's is adjusted for the number of measures."
-    )
-    return [page.table(shown), page.paragraph(caption, quiet=True)], list(part.notes)
-
-
 def _figures(
     models: "ModelSet",
     study: "Study | None",
@@ -180,9 +139,9 @@ def _figures(
 
     `swept` is the set with the measures over neurons at every k, `every` the models of every epoch.
     """
-    from icc_cli.plots import page
     from icc_cli.plots.figure import Given
     from icc_cli.plots.figures import FIGURES, figure
+    from icc_cli.plots.report import page
 
     given = {
         "study": Given(models, study),
@@ -199,44 +158,3 @@ def _figures(
         else:
             parts.append(page.figure(one.draw(rows), one.caption))
     return parts, missing
-
-
-def _model_rows(models: "ModelSet") -> list[JsonObject]:
-    table = models.table
-    return [
-        {
-            "checkpoint": name,
-            **{key: values[i] for key, values in table.hparams.items()},
-            **{key: _defined(table.column(key)[i]) for key in table.columns},
-        }
-        for i, name in enumerate(table.names)
-    ]
-
-
-def _defined(value: float) -> float | None:
-    return None if value != value else float(value)
-
-
-def _runs(models: "ModelSet") -> list[str]:
-    """What the records say of how they came to be."""
-    from icc_cli.plots import page
-
-    first = models.records[0]
-    lines = [f"model: {_said(r.model for r in models.records)}", f"data: {_plain(first.data)}"]
-    for key in SETTINGS:
-        values = [record.settings[key] for record in models.records if record.settings.get(key) is not None]
-        if values:
-            lines.append(f"{key}: {_said(values)}")
-    for name, levels in models.table.hparams.items():
-        if len(set(map(str, levels))) > 1:
-            lines.append(f"{name} varies: {_said(levels)}")
-    return [page.heading(models.name or "Models", 3), page.bullets(lines)]
-
-
-def _said(values: Iterable[Any]) -> str:
-    distinct = list(dict.fromkeys(_plain(value) for value in values))
-    return ", ".join(distinct[:8]) + (f", and {len(distinct) - 8} more" if len(distinct) > 8 else "")
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -143,7 +143,7 @@ def _line(drawing: Drawing, axes: Any, part: list[Row], run: Run, order: int, le
     )
     for row in part:
         drawing.marks.append(
-            Mark(axes, row["epoch"], row["value"], f"{run.name}, epoch {row['epoch']}: {row['value']:.4g}")
+            Mark(axes, row["epoch"], row["value"], f"{run.name}, epoch {row['epoch']}: {row['value']:.4g}", run.name)
         )
 
 

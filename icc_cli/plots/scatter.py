@@ -10,7 +10,19 @@ from icc_cli.errors import UsageError
 from icc_cli.plots.figure import Figure, Given
 from icc_cli.plots.names import short
 from icc_cli.plots.psi import symbol_of
-from icc_cli.plots.style import COLOURS, GREY, Drawing, Levels, Mark, Row, label, level_text, panels, rounded
+from icc_cli.plots.style import (
+    COLOURS,
+    GREY,
+    Drawing,
+    Levels,
+    Mark,
+    Row,
+    label,
+    level_text,
+    of_model,
+    panels,
+    rounded,
+)
 from icc_cli.ranking.granulated import granulated
 from icc_cli.ranking.names import suggestion
 from icc_cli.ranking.rows import defined
@@ -156,7 +168,7 @@ def _panel(axes: Any, shown: list[Row], levels: Levels | None, drawing: Drawing)
         text = f"{row['checkpoint']}: {row['measure']} {row['value']:.4g}, {row['target']} {row['goal']:.4g}"
         if row["colour"] not in (None, CHECKPOINT):
             text += f", {row['colour']} {level_text(row['level'])}"
-        drawing.marks.append(Mark(axes, row["value"], row["goal"], text))
+        drawing.marks.append(Mark(axes, row["value"], row["goal"], text, of_model(row["set"], row["checkpoint"])))
 
 
 SCATTER = Figure("scatter", "study", rows, draw, "Each measure against the target; a point is a model.")

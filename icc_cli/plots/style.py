@@ -65,12 +65,19 @@ Row = JsonObject
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a figure, in the data coordinates of its axes, and what it says when it is pointed at."""
+    """A point of a figure, in the data coordinates of its axes, what it says when it is pointed at, and which model or
+    run it is `of`: on a page, all marks of one are lit together."""
 
     axes: Any
     x: float
     y: float
     text: str
+    of: str = ""
+
+
+def of_model(models: str, checkpoint: str) -> str:
+    """What marks and rows of one model share: its set and its name."""
+    return f"{models}/{checkpoint}"
 
 
 @dataclass

@@ -1,10 +1,7 @@
-"""The report: one page that holds its numbers, needs no network, and draws in a browser."""
+"""The report of really trained networks, and of records that do not hold everything."""
 
 import json
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import pytest
 from typer.testing import CliRunner
@@ -13,28 +10,8 @@ from icc_cli import records
 from icc_cli.cli import app
 from icc_cli.plots.style import rounded
 from tests.conftest import icc
+from tests.plots.parsed import Page
 from tests.ranking.test_order import models, of_models, text
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-class Page(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.addresses, self.titles, self.open, self.text = [], [], [], ""
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        self.addresses += [value for key, value in attrs if key in ("src", "href", "xlink:href") and value]
-
-    def handle_data(self, data):
-        self.text += data
-        if self.open and self.open[-1] == "title":
-            self.titles.append(data)
-
-    def handle_endtag(self, tag):
-        while self.open and self.open.pop() != tag:
-            pass
 
 
 @pytest.fixture(scope="module")
@@ -61,46 +38,6 @@ def test_the_page_holds_the_ranking_and_every_model(family, page):
             assert any(title.startswith(start) for title in found.titles), start
         assert found.text.count(record["checkpoint"]) >= 5, "four points and a line of the table"
     assert "16 records of earlier epochs" in found.text
-
-
-def test_nothing_is_fetched_from_anywhere(page):
-    text = page.read_text("utf-8")
-    found = Page()
-    found.feed(text)
-    assert all(address.startswith(("#", "data:")) for address in found.addresses)
-    assert "@import" not in text and "<script" not in text
-    assert not re.findall(r"url\((?!#)", text)
-
-
-def test_a_browser_draws_it(page, tmp_path):
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.skip(f"needs a browser: one of {', '.join(BROWSERS)}")
-    probe = tmp_path / "probe.html"
-    # What the browser makes of the page: the size of each figure, and how many marks lie inside theirs.
-    script = """<script>window.onload = () => {
-      const lines = [...document.querySelectorAll('figure svg')].map(svg => {
-        const box = svg.getBoundingClientRect();
-        const marks = [...svg.querySelectorAll('.mark')].filter(mark => {
-          const m = mark.getBoundingClientRect();
-          return m.left >= box.left - 5 && m.right <= box.right + 5
-            && m.top >= box.top - 5 && m.bottom <= box.bottom + 5;
-        });
-        return `${Math.round(box.width)} ${Math.round(box.height)} ${marks.length} ` +
-          svg.querySelectorAll('.mark').length;
-      });
-      document.body.innerText = 'FIGURES ' + lines.join(' | ') + ' END';
-    };</script></body>"""
-    probe.write_text(page.read_text("utf-8").replace("</body>", script), "utf-8")
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run([*command, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=200)
-    match = re.search(r"FIGURES (.*) END", done.stdout)
-    assert match, done.stderr[-500:]
-    figures = [tuple(map(int, line.split())) for line in match.group(1).split(" | ")]
-    assert len(figures) == 4, "scatter, k, sites and training"
-    for width, height, inside, marks in figures:
-        assert width > 300 and height > 100
-        assert inside == marks > 0
 
 
 def test_every_figure_leaves_the_underfitted_out(family, tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from icc_cli.cli import _complete
 from icc_cli.errors import UsageError
 from icc_cli.subject import ModelRequest
 
@@ -41,6 +42,7 @@ DataSpec = Annotated[
     typer.Option(
         "--data",
         metavar="SPEC",
+        autocompletion=_complete.data,
         help="digits, cifar10, cifar100, cifar100-coarse, fashion-mnist, folder:PATH, npz:PATH or h5:PATH.",
         rich_help_panel="Data",
     ),
@@ -104,7 +106,14 @@ Std = Annotated[
     str | None,
     typer.Option("--std", metavar="R,G,B", help="Normalisation, on pixels scaled to 0..1.", rich_help_panel="Data"),
 ]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="cpu, cuda, cuda:1, mps; auto takes a GPU when there is one.",
+        autocompletion=_complete.devices,
+    ),
+]
 
 
 class FloatType(StrEnum):
@@ -157,6 +166,7 @@ ModelSpec = Annotated[
     typer.Option(
         "--model",
         metavar="SPEC",
+        autocompletion=_complete.models,
         help="vgg, wrn (wrn:depth=1.5,num_classes=20), torchvision:NAME, timm:NAME, pkg.module:factory or "
         "path/to/file.py:factory; {stem} stands for the checkpoint's name, {re:REGEX} for a part of it. "
         "Default: what the checkpoint says.",

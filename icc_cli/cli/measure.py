@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
 from icc_cli.cli._inputs import MEASURED, Input, expand, is_cache, with_models
 from icc_cli.cli._networks import Networks, takes_networks
@@ -45,6 +46,7 @@ def measure(
         typer.Option(
             "--measure",
             "--measures",
+            autocompletion=_complete.measures,
             metavar="NAME,...",
             help="What to compute, and nothing else: groups (paper, geometry, dimension, neurons, subclass, outputs, "
             "controls, all), names (c1), or anyone's measure as file.py:NAME, package.module:NAME or an installed "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
@@ -21,7 +22,16 @@ SCALE: dict[str, Any] = {"rich_help_panel": "Scale (recorded in every checkpoint
 
 
 def train(
-    preset: Annotated[str, typer.Option("--preset", "--grid", metavar="NAME|FILE.toml", help="A preset, or a grid.")],
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset",
+            "--grid",
+            metavar="NAME|FILE.toml",
+            help="A preset, or a grid.",
+            autocompletion=_complete.presets,
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoints.")] = Path("ckpts"),
     list_only: Annotated[bool, typer.Option("--list", help="Print the grid's configurations, and train none.")] = False,
     form: options.TableFormat = None,

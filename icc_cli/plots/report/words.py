@@ -43,11 +43,10 @@ def model(values: Sequence[object]) -> list[tuple[str, str]]:
     """The architectures, and the arguments that all of them have in common."""
     found = [value if isinstance(value, Mapping) else {"spec": value} for value in values]
     facts = [("architecture", counted([one.get("spec") or "not said" for one in found]))]
-    args = [one.get("args") or {} for one in found]
-    if all(isinstance(each, Mapping) for each in args):
-        common = {key: one for key, one in args[0].items() if all(each.get(key, ...) == one for each in args)}
-        if common:
-            facts.append(("arguments of the model", plain(common)))
+    args = [own if isinstance(own := one.get("args"), Mapping) else {} for one in found]
+    common = {key: one for key, one in args[0].items() if all(each.get(key, ...) == one for each in args)}
+    if common:
+        facts.append(("arguments of the model", plain(common)))
     return facts
 
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,40 @@ OPTIONS = {**MODEL, **DATA, **SITES, **RUN}
 
 @dataclass(frozen=True)
 class Networks:
-    """What the options say of the networks of a run."""
+    """What the options say of the networks of a run; `said` holds their values by name.
 
-    request: Request
-    how: "Extraction"
-    given: tuple[str, ...]
-    """Those that the user gave."""
+    Torch is not imported before `how` is asked for.
+    """
+
+    said: Mapping[str, Any]
+
+    @property
+    def _all(self) -> dict[str, Any]:
+        """Those that the command does not have too, as they are by themselves."""
+        return {name: self.said.get(name, default) for name, (_, default) in OPTIONS.items()}
+
+    @property
+    def given(self) -> list[str]:
+        """The options that the user gave."""
+        changed = (name for name, value in self.said.items() if value != OPTIONS[name][1])
+        return [f"--{name.replace('_', '-')}" for name in changed]
+
+    @cached_property
+    def request(self) -> Request:
+        """Model and data. UsageError for options that do not go together."""
+        said = self._all
+        model = options.model_request(*(said[name] for name in MODEL))
+        data = DataRequest(said["data"], **{name: said[name] for name in DATA if name != "data"})
+        return Request(model, data, DataShelf())
+
+    @cached_property
+    def how(self) -> "Extraction":
+        """How activations are taken. UsageError for options of sites that make no sense."""
+        from icc_cli.extraction.how import Extraction
+
+        said = self._all
+        sites = options.wanted_sites(*(said[name] for name in SITES))
+        return Extraction(said["device"], said["batch_size"], precision=said["precision"].value, sites=sites)
 
     def inputs(self, arguments: list[str], report: Reporter) -> Iterable[Input]:
         """The checkpoints that `arguments` name, each known to have its model where a table names them."""
@@ -73,7 +102,7 @@ def takes_networks(*left_out: str) -> Callable[[Callable[..., None]], Callable[.
     def decorated(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            command(networks=_networks({name: given.pop(name) for name in taken}), **given)
+            command(networks=Networks({name: given.pop(name) for name in taken}), **given)
 
         parameters: list[inspect.Parameter] = []
         for parameter in inspect.signature(command).parameters.values():
@@ -89,16 +118,3 @@ def takes_networks(*left_out: str) -> Callable[[Callable[..., None]], Callable[.
         return run
 
     return decorated
-
-
-def _networks(given: dict[str, Any]) -> Networks:
-    """UsageError for options that do not go together."""
-    from icc_cli.extraction.how import Extraction
-
-    asked: dict[str, Any] = {name: default for name, (_, default) in OPTIONS.items()} | given
-    model = options.model_request(*(asked[name] for name in MODEL))
-    data = DataRequest(asked["data"], **{name: asked[name] for name in DATA if name != "data"})
-    sites = options.wanted_sites(*(asked[name] for name in SITES))
-    how = Extraction(asked["device"], asked["batch_size"], precision=asked["precision"].value, sites=sites)
-    changed = (name for name, value in given.items() if value != OPTIONS[name][1])
-    return Networks(Request(model, data, DataShelf()), how, tuple(f"--{name.replace('_', '-')}" for name in changed))

@@ -221,14 +221,15 @@ def model_request(
     unsafe_pickle: bool,
 ) -> ModelRequest:
     """What the options of the panel Model say. UsageError for those that do not go together."""
-    from icc_cli.naming import read_map
-
     if models is not None and (model or arguments):
         raise UsageError("--models names every model, and --model or --model-arg too.", "Give its columns instead.")
     if arguments and model is None:
         raise UsageError("--model-arg is an argument of --model, which is not given.", "Name the model with --model.")
-    table = read_map(models) if models is not None else None
-    return ModelRequest(model, tuple(arguments or ()), state_key, unsafe_pickle, table)
+    if models is None:
+        return ModelRequest(model, tuple(arguments or ()), state_key, unsafe_pickle)
+    from icc_cli.naming import read_map
+
+    return ModelRequest(None, (), state_key, unsafe_pickle, read_map(models))
 
 
 def wanted_sites(

@@ -44,11 +44,12 @@ def load(spec: str) -> Dataset:
     made = isinstance(found.value, type) or (callable(found.value) and not hasattr(found.value, "__getitem__"))
     try:
         given = found.call() if made else found.value
+        arrays = Inside(found.world, _arrays)(given, found)
     except IccError:
         raise
     except Exception as error:
-        raise DataError(f"{spec} fails: {reason(error)}.") from error
-    return assembled(spec, Inside(found.world, _arrays)(given, found), spec)
+        raise DataError(f"{spec} fails: {reason(error)}.", GIVES) from error
+    return assembled(spec, arrays, spec)
 
 
 def _arrays(given: Any, found: Named) -> dict[str, Any]:

@@ -88,4 +88,7 @@ def as_input(values: Any, name: str, where: str) -> NDArray[Any]:
         )
     if array.ndim == 0 or array.dtype.kind not in "fiub":
         raise DataError(f"{name} in {where} is {array.shape} {array.dtype}, expected (N, ...) float32 or int64.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        first = f", first in row {np.argwhere(~np.isfinite(array))[0][0]}" if len(array) > 1 else ""
+        raise DataError(f"{name} in {where} holds NaN or infinity{first}.", "Fill or leave out such samples.")
     return array.astype(np.float32 if array.dtype.kind in "fb" else np.int64, copy=False)

@@ -94,6 +94,7 @@ def test_two_labels_a_sample(tmp_path):
             {"inputs": np.zeros((12, 3)), "images": np.zeros((12, 3, 3), np.uint8), "labels": LABELS},
             "images and inputs",
         ),
+        ({"inputs": np.array([[0.0, 1], [2, np.nan]] * 6), "labels": LABELS}, "NaN or infinity, first in row 1"),
         ({"inputs": np.zeros((12, 3))}, "no labels"),
         ({"inputs": np.zeros((11, 3)), "labels": LABELS}, "11 samples and 12 labels"),
         (
@@ -131,6 +132,10 @@ FORMS = {
     "tensor dataset": (f"{X}def data(): return {TENSORS}", True),
     "loader": (f"{X}def data(): return torch.utils.data.DataLoader({TENSORS}, shuffle=True)", True),
     "class": (DATASETS + "def data(): return Data(lambda i: (torch.tensor(x[i]), int(y[i]), z[i]))", True),
+    "class itself": (
+        DATASETS + "class data(Data):\n    def __init__(self): super().__init__(lambda i: (x[i], y[i], z[i]))",
+        True,
+    ),
     "dataset object": (DATASETS + "data = Data(lambda i: (x[i], y[i], z[i]))", True),
     "hugging face": (DATASETS + "data = Data(lambda i: {'0': x[i], 'label': y[i], 'sublabel': z[i]})", True),
     "two datasets": (f"{X}def data():\n    d = {TENSORS}\n    return d, torch.utils.data.Subset(d, [0, 1, 2])", True),
@@ -193,6 +198,12 @@ def test_a_dataset_too_large_for_memory_is_read_when_needed(tmp_path, monkeypatc
         (DATASETS + "data = Data(lambda i: (x[i], 'cat'))", "no whole number"),
         (DATASETS + "data = Data(lambda i: (x[i], 1), 0)", "is empty"),
         (DATASETS + "data = Data(lambda i: (x[i], 1) if i else (x[i], 1, 2))", "some have none"),
+        (
+            DATASETS + "data = Data(lambda i: (x[i] + (np.nan if i == 7 else 0), 1))",
+            "a sample in .*:data holds NaN or infinity",
+        ),
+        (DATASETS + "data = Data(lambda i: (x[i] + [0][i > 7:], 1))", "sample 8 of .*mine.py:data fails: "),
+        (DATASETS + "data = Data(lambda i: (x[i], 1)), Data(lambda i: (x[i], 1)), 3", "fails: "),
         ("def data(): return 3", "gives a int, which is no data set"),
         ("def data(): return {'inputs': np.zeros((3, 2)), 'lables': np.zeros(3, int)}", "'lables', which is no name"),
         ("def data(): return 1 / 0", "fails: division by zero"),

@@ -39,12 +39,12 @@ def test_extraction(name, tmp_path):
     given = [f"--model-arg={key}={value}" for key, value in MODELS[name].items() if key not in inferred]
     done = CliRunner().invoke(
         app,
-        ["extract", str(tmp_path / "last.pth.tar"), f"--model=timm:{name}", *given, "--data=digits", "--per-class=10",
-         "--activations=relu,gelu", f"-o={tmp_path}"],
+        ["extract", str(tmp_path / "last.pth.tar"), f"--model=timm:{name}", *given, "--data=digits", "--per-class=4", "--test-per-class=1",
+         "--activations=relu,gelu", "-o", str(tmp_path)],
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
 
-    data = load(DataSource("digits", per_class=10))
+    data = load(DataSource("digits", per_class=4))
     images = (torch.from_numpy(data.train.images).permute(0, 3, 1, 2).float() / 255 - data.mean[0]) / data.std[0]
     seen = []
     for module in model.modules():

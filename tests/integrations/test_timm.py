@@ -39,8 +39,8 @@ def test_extraction(name, tmp_path):
     given = [f"--model-arg={key}={value}" for key, value in MODELS[name].items() if key not in inferred]
     done = CliRunner().invoke(
         app,
-        ["extract", str(tmp_path / "last.pth.tar"), f"--model=timm:{name}", *given, "--data=digits", "--per-class=4", "--test-per-class=1",
-         "--activations=relu,gelu", "-o", str(tmp_path)],
+        ["extract", str(tmp_path / "last.pth.tar"), f"--model=timm:{name}", *given, "-o", str(tmp_path),
+         "--data=digits", "--per-class=4", "--test-per-class=1", "--activations=relu,gelu"],
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
 

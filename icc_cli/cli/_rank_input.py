@@ -90,12 +90,13 @@ def names_of(text: str | None) -> tuple[str, ...] | None:
 
 def directions_of(texts: list[str]) -> dict[str, int]:
     """The signs by name in the repeated `NAME=-1`."""
-    chosen = {}
+    chosen: dict[str, int] = {}
     for text in texts:
         name, _, sign = text.rpartition("=")
         if not name or sign not in ("1", "+1", "-1"):
             raise UsageError(f"--direction {text!r} is not NAME=1 or NAME=-1.")
-        chosen[name] = int(sign)
+        if chosen.setdefault(name, int(sign)) != int(sign):
+            raise UsageError(f"--direction gives {name} both signs.", "Leave one of them out.")
     return chosen
 
 

@@ -59,6 +59,7 @@ def latex(rows: Sequence[Row], title: str, symbols: Mapping[str, str] = NO_SYMBO
     ]
     signs = {
         row["measure"]: f"{row['measure']} {row['direction']:+d}"
+        + (f" (sign {row['sign']})" if row.get("sign") else "")
         for row in rows
         if "direction" in row and "pair" not in row
     }

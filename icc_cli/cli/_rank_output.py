@@ -115,7 +115,7 @@ def _split(row: Row) -> Row:
 
 
 def _markdown(rows: "tuple[Row, ...]", title: str) -> str:
-    from icc_cli.ranking.cells import lines
+    from icc_cli.ranking.cells import lines, unsure
 
     shown = lines(rows)
     head = list(dict.fromkeys(name for line in shown for name in line.head))
@@ -124,4 +124,5 @@ def _markdown(rows: "tuple[Row, ...]", title: str) -> str:
         {**{name: line.head.get(name, "-") for name in head}, **{name: line.axes.get(name, "-") for name in axes}}
         for line in shown
     ]
-    return (f"{title}\n\n" if title else "") + render(table, Format.markdown)
+    below = "".join(f"\n\n{note}" for note in unsure(rows)).replace("*", "\\*")
+    return (f"{title}\n\n" if title else "") + render(table, Format.markdown) + below

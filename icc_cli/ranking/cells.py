@@ -30,14 +30,17 @@ def lines(rows: Sequence[Row], verbose: bool = False) -> list[Line]:
 
 def footnotes(rows: Sequence[Row], verbose: bool) -> list[str]:
     """What the signs in the cells mean."""
-    notes = []
-    if any(row.get("sign") for row in rows):
-        notes.append(f"{UNSURE} sign {next(row['sign'] for row in rows if row.get('sign'))}")
+    notes = unsure(rows)
     if verbose and any("groups" in cell for row in rows for cell in row.get("axes", {}).values()):
         notes.append("below each value: groups / pairs / pairs tied in the measure or the target")
     if any("p_holm" in row for row in rows):
         notes.append("Holm: p adjusted for the number of measures; no control is among them")
     return notes
+
+
+def unsure(rows: Sequence[Row]) -> list[str]:
+    """What the mark at a direction means, where a row has one."""
+    return [f"{UNSURE} sign {row['sign']}" for row in rows if row.get("sign")][:1]
 
 
 def coefficient(value: float | None) -> str:

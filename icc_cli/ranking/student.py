@@ -37,7 +37,7 @@ def _each(function: Callable[[float, float], float], freedom: Floats, value: Flo
     found = np.empty(pairs.shape[1:])
     flat = found.reshape(-1)
     for place, pair in enumerate(map(tuple, pairs.reshape(2, -1).T.tolist())):
-        if not 0 < pair[0] < math.inf or math.isnan(pair[1]):
+        if not 0 < pair[0] < math.inf or math.isnan(pair[1]) or (function is _quantile and not 0 < pair[1] < 1):
             flat[place] = math.nan
             continue
         if pair not in known:

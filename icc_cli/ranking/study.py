@@ -6,6 +6,7 @@ the measures times theirs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from icc_cli.ranking.values import Floats
 class Settings:
     """How a table becomes a study.
 
-    directions     +1 or -1 by measure, for those that the user decides
+    directions     +1 or -1 by measure, for those that the user decides; UsageError for what these cannot be
     controls       whether the trivial is ranked too
     common         only the models that have every measure
     """
@@ -37,6 +38,15 @@ class Settings:
     seeds: Seeds = "auto"
     controls: bool = True
     common: bool = False
+
+    def __post_init__(self) -> None:
+        for name, sign in self.directions.items():
+            if sign not in (1, -1):
+                raise UsageError(f"the direction of {name} is {sign!r}, expected 1 or -1.")
+        if self.seeds not in get_args(Seeds):
+            raise UsageError(f"--seeds {self.seeds} is none of {', '.join(get_args(Seeds))}.")
+        if self.min_train_accuracy is not None and not 0 <= self.min_train_accuracy <= 1:
+            raise UsageError(f"--min-train-accuracy {self.min_train_accuracy:g} is no fraction of one.")
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """What is read from names and spellings is said, and is what it should be."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 
-from icc_cli.errors import FormatError
+from icc_cli.errors import FormatError, UsageError
+from icc_cli.ranking.rank import rank
+from icc_cli.ranking.student import quantile
 from icc_cli.ranking.table import ModelTable, is_seed
 from icc_cli.ranking.units import in_fractions
 from icc_cli.ranking.values import codes, copies_of
-from tests.ranking.test_cases import assert_row, one, refused
+from tests.ranking.test_cases import assert_row, icc_rank, one, refused
 from tests.ranking.test_exports import GOAL, GRID, write
 
 NAMES = ("lr", "bs", "opt")
@@ -117,3 +120,29 @@ def test_mixtures_under_any_name(name):
     table = ModelTable(("a", "b"), {}, (name,), np.array([[0.9], [90.0]]))
     with pytest.raises(FormatError, match="mixes fractions and per cents"):
         in_fractions(table, name)
+
+
+def test_what_options_cannot_be():
+    """In Python as on the command line; a confidence of 95 once had no end."""
+    for options, said in (
+        ({"confidence": 95}, "--confidence 95 is not from 0.5"),
+        ({"convention": "papr"}, "neither paper nor reference"),
+        ({"interval": "both"}, "neither across nor within"),
+        ({"seeds": "wthin"}, "none of auto, within, average"),
+        ({"directions": {"m": 3}}, "expected 1 or -1"),
+        ({"min_train_accuracy": 93}, "no fraction of one"),
+        ({"given": "random", "confidence": 0.9}, "--given has no intervals"),
+        ({"explain": "m:lr", "interval": "within"}, "--explain has no intervals"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            rank(grid(), "acc", measures=["m"], hparams=list(NAMES), **options)
+    assert np.isnan(quantile(np.array([4.0]), 48.0)).all()
+
+
+def test_a_sign_that_is_open_is_said_in_every_format(tmp_path):
+    path = write(tmp_path / "t.csv", grid(weight_norm=MEASURE))
+    for form in ("table", "json", "csv", "markdown", "latex"):
+        for measure in ("m", "weight_norm"):
+            done = icc_rank(path, *OPTIONS, measure, "--format", form)
+            assert ("not fixed beforehand" in done.out) == (measure == "weight_norm"), form
+    assert "both signs" in refused(path, *OPTIONS, "m", "--direction", "m=1", "--direction", "m=-1")

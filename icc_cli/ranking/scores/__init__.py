@@ -21,6 +21,8 @@ SCORES = {
 }
 """The module of each score, by the name that an option gives it."""
 
+LEAST, MOST = 0.5, 0.9999
+"""Confidence of intervals."""
 CUSTOM = "icc_cli.ranking.scores.custom"
 
 Scored = Callable[[Study], Part]
@@ -40,5 +42,8 @@ def score_of(name: str, options: JsonObject) -> Scored:
                 f"--{option.replace('_', '-')} does not go with --score {name}.",
                 f"Its options are {', '.join('--' + one.replace('_', '-') for one in known) or 'none'}.",
             )
+    confidence = options.get("confidence", LEAST)
+    if not LEAST <= confidence <= MOST:
+        raise UsageError(f"--confidence {confidence:g} is not from {LEAST:g} to {MOST:g}.", "95 % is 0.95.")
     chosen = module.Options(**options)
     return lambda study: module.score(study, chosen)

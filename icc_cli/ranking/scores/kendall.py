@@ -1,6 +1,7 @@
 """The granulated Kendall table, or what `versus`, `given` and `explain` make of it."""
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 
@@ -33,10 +34,18 @@ class Options:
     given: str | None = None
     explain: str | None = None
 
-    @property
-    def question(self) -> Question:
+    def __post_init__(self) -> None:
         if self.interval not in QUESTIONS:
             raise UsageError(f"--interval {self.interval} is neither across nor within.")
+        if self.convention not in get_args(Convention):
+            raise UsageError(f"--convention {self.convention} is neither paper nor reference.")
+        alone = "given" if self.given is not None else "explain" if self.explain is not None else ""
+        for name in ("interval", "confidence") if alone else ():
+            if getattr(self, name) != getattr(Options, name):
+                raise UsageError(f"--{alone} has no intervals, and does not go with --{name}.", "Leave it out.")
+
+    @property
+    def question(self) -> Question:
         return QUESTIONS[self.interval]
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from icc_cli.models.spec import ModelSpec
     from icc_cli.naming import ModelMap
 
+LARGEST = 2.0
+"""Of a mean or a standard deviation of pixels in 0..1; those of 0..255 lie above."""
 OF_DATA = frozenset({"num_classes", "in_channels", "in_chans", "input_size", "img_size"})
 """Arguments that the data decide, and that are no hyperparameters."""
 
@@ -41,7 +43,8 @@ class Subject:
         from icc_cli.models.infer import build_for
 
         spec, module = build_for(self.model, self.checkpoint.state)
-        load_into(module, self.checkpoint, spec.spec)
+        given = ", ".join(f"{key}={value}" for key, value in self.model.args.items())
+        load_into(module, self.checkpoint, f"{spec.spec} with {given}" if given else spec.spec)
         return replace(self, model=spec), module
 
 
@@ -161,8 +164,16 @@ class DataRequest:
                 "Give --mean and --std as in training; ImageNet's are 0.485,0.456,0.406 and 0.229,0.224,0.225.",
             )
         for name, values in (("--mean", mean), ("--std", std)):
+            if max(values) > LARGEST:
+                shown = ",".join(f"{value / 255:.3g}" for value in values)
+                raise UsageError(
+                    f"{name} has {max(values):g}, and is of pixels scaled to 0..1.",
+                    f"Of pixels from 0 to 255 it is divided by 255: {name} {shown}.",
+                )
             if len(values) not in (1, channels):
-                raise UsageError(f"{name} has {len(values)} values, and the images have {channels} channels.")
+                raise UsageError(
+                    f"{name} has {len(values)} values, and the images have {channels} channel{'s' * (channels > 1)}."
+                )
         if min(std) <= 0:
             raise UsageError(f"--std must be positive, got {min(std)}.")
         return Normalisation(mean, std)

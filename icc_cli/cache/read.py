@@ -16,6 +16,7 @@ from icc_cli.errors import FormatError
 from icc_cli.parts import HINT as PART_HINT
 from icc_cli.parts import siblings
 from icc_cli.shapes import JsonObject
+from icc_cli.stages import CACHE, next_step
 
 HINT = "Extract it again with `icc extract --force`."
 
@@ -269,4 +270,6 @@ def _damage(path: Path) -> Iterator[None]:
         reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
         if path.stat().st_size == 0:
             reason = "it is empty"
-        raise FormatError(f"{path} is not a readable cache: {reason}.", HINT) from error
+        step = next_step(path, CACHE)
+        what = "is no cache" if step else f"is not a readable cache: {reason}"
+        raise FormatError(f"{path} {what}.", step or HINT) from error

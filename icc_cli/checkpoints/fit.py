@@ -83,7 +83,7 @@ def _load(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
     if not fit.exact:
         raise CheckpointError(
             f"{checkpoint.path} does not fit the model {spec}: {len(fit.lines())} entries differ.",
-            "Check --model and its arguments (num_classes, width, depth).",
+            "Check --model, and each --model-arg (num_classes, width, depth).",
             fit.lines(),
         )
     names = {name for name, _ in model.named_parameters()}

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from icc_cli.errors import CheckpointError
+from icc_cli.stages import RECORD, stage_of
 
 HEAD = 4096
 STATE_DICT_HINT = "Save its state_dict() with torch.save, and name the network with --model."
 AGAIN = "Copy or save it again."
+TEXT_FILES = (".csv", ".tsv", ".txt", ".md", ".py", ".yaml", ".yml", ".toml", ".log")
 WEIGHT_FILES = (".pt", ".pth", ".ckpt", ".bin", ".th", ".tar", ".safetensors", ".pkl")
 
 # First bytes, what that is, and what to do about it.
@@ -50,6 +52,10 @@ def refuse_what_is_something_else(path: Path) -> None:
         raise CheckpointError(
             f"{path} holds zeros alone, so it is no PyTorch checkpoint.", "The copy or the download is not complete."
         )
+    if stage_of(path) == RECORD:
+        raise CheckpointError(f"{path} holds records, not a checkpoint.", "Give it to icc rank.")
+    if path.suffix.lower() in TEXT_FILES and b"\0" not in start:
+        raise CheckpointError(f"{path} is text, not a checkpoint.", "Name the file of the weights.")
     for pattern, what, hint in _TEXTS:
         if re.match(pattern, start, re.IGNORECASE):
             raise CheckpointError(f"{path} {what}.", hint)

@@ -10,6 +10,7 @@ DATA = ("digits", "cifar10", "cifar100", "cifar100-coarse", "fashion-mnist", "fo
 READ_FROM = ("folder", "npz", "h5")
 MODELS = ("vgg", "wrn", "torchvision:", "timm:")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+SCORES = ("kendall", "cmi", "pgdl", "sign-error")
 PRESETS = Path(__file__).parent.parent / "training" / "presets"
 GPUS = Path("/dev")
 
@@ -45,6 +46,11 @@ def measures(incomplete: str) -> list[str]:
     before, comma, last = incomplete.rpartition(",")
     names = [*catalog.GROUPS, "all", *(name for group in catalog.GROUPS.values() for name in group)]
     return [before + comma + name for name in _beginning(last, dict.fromkeys(names))]
+
+
+def scores(incomplete: str) -> list[str]:
+    """The scores, and the functions of a Python file."""
+    return _beginning(incomplete, [*SCORES, *_code(incomplete)])
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

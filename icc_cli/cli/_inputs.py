@@ -9,6 +9,7 @@ from pathlib import Path
 from icc_cli.errors import UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 from icc_cli.parts import siblings, whole_of
+from icc_cli.stages import CACHE, CHECKPOINT, next_step
 from icc_cli.subject import ModelRequest
 
 CACHE_SUFFIXES = (".h5",)
@@ -171,6 +172,8 @@ def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], No
         shown = ", ".join(dict.fromkeys(sorted(beside)))
         note(f"{path}: passed over {shown}; name a file to have it read.")
     if not found:
-        raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.")
+        taken = ((CACHE_SUFFIXES, CACHE), (CHECKPOINT_SUFFIXES, CHECKPOINT))
+        wanted = [stage for known, stage in taken if set(known) & set(suffixes)]
+        raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.", next_step(path, *wanted))
     for parts, file in sorted(found.items()):
         yield Input(path.joinpath(*parts[:-1], file), Path(*parts) if any(parts) else Path(path.absolute().name))

@@ -1,6 +1,6 @@
 """A record for each input: kept where its key matches, or else made; printed, or written and its path printed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from icc_cli.cli._report import Reporter
 from icc_cli.cli._tables import render
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
-from icc_cli.records import Record
+from icc_cli.records import Record, Settings
 from icc_cli.shapes import JsonObject
 
 
@@ -37,19 +37,26 @@ class Recorder:
         self.outputs = Outputs(output, suffix) if output is not None else None
         self._force = force
 
-    def record(self, item: Input, key: str | None, make: Callable[[], Record]) -> Recorded:
+    def record(
+        self, item: Input, key: str | None, make: Callable[[], Record], measures: Collection[str], settings: Settings
+    ) -> Recorded:
         """The record that is there already under `key`, or what `make` gives, which is written.
 
         `key` stands for all that the record depends on and is its `content_key`; None where that cannot be told.
+        UsageError, before anything is computed, when the one that is there was made with other `settings` than these,
+        or holds measures that are none of `measures`: what it holds would be lost.
         """
         path = self.outputs.path(item) if self.outputs else None
         if path is None:
             return Recorded(make(), None, True)
-        if key is not None and not self._force and (stored := _stored(path, key)) is not None:
+        stored = None if self._force else _stored(path)
+        if stored is not None and key is not None and stored.content_key == key:
             return Recorded(stored, path, False)
+        if stored is not None:
+            _refuse_a_loss(path, stored, measures, settings)
         record = make()
-        if not self._force:
-            refuse_another(path, _weights(path), record.weights_sha256)
+        if stored is not None:
+            refuse_another(path, stored.weights_sha256, record.weights_sha256)
         write_atomically(path, records.dumps(record) + "\n")
         return Recorded(record, path, True)
 
@@ -98,20 +105,24 @@ class Printer:
         return f"{whose[0]}: {note}" if len(whose) == 1 else f"{note} ({len(whose)} of {self._count} records)"
 
 
-def _stored(path: Path, key: str) -> Record | None:
-    """The record that is at `path`, if its key is `key`."""
-    if not path.exists():
-        return None
+def _stored(path: Path) -> Record | None:
+    """The record that is at `path`, if there is one that can be read."""
     try:
-        record = next(iter(records.read(path)))
+        return next(iter(records.read(path))) if path.exists() else None
     except FormatError:
         return None
-    return record if record.content_key == key else None
 
 
-def _weights(path: Path) -> str | None:
-    """The weights_sha256 of the record that is at `path`, if there is one."""
-    try:
-        return next(iter(records.read(path))).weights_sha256 if path.exists() else None
-    except FormatError:
-        return None
+def _refuse_a_loss(path: Path, stored: Record, measures: Collection[str], settings: Settings) -> None:
+    other = [f"{key} = {stored.settings[key]}" for key, value in settings.items() if _differs(stored, key, value)]
+    lost = [name for name, value in stored.measures.items() if value is not None and name not in measures]
+    if other or lost:
+        what = f"was made with {', '.join(other)}" if other else f"holds {', '.join(lost)} too"
+        raise UsageError(
+            f"{path} {what}, and is kept.",
+            "Name another folder with -o (`icc rank` takes several); --force replaces it.",
+        )
+
+
+def _differs(stored: Record, key: str, value: object) -> bool:
+    return key in stored.settings and stored.settings[key] != value

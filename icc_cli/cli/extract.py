@@ -14,6 +14,7 @@ from icc_cli.cli._networks import Networks, takes_networks
 from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
+from icc_cli.errors import UsageError
 from icc_cli.subject import Request
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def extract(
     processes = jobs or (max(1, len(resources.gpus())) if networks.how.device in ("auto", "cuda") else 1)
     resources.share_threads(processes)
     report = Reporter(quiet)
+    if output.suffix in (".json", ".jsonl", ".csv") and not output.is_dir():
+        raise UsageError(f"a cache is HDF5, and cannot go to {output}.", "Name a folder or an .h5 file with -o.")
     outputs = Outputs(output, ".h5")
     work = partial(
         _work,

@@ -14,6 +14,7 @@ from icc_cli.cli._tables import chosen, render
 from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.folders import INDEX
 from icc_cli.shapes import JsonObject
+from icc_cli.stages import CACHE, RECORD, stage_of
 from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def inspect(
     """
     if not file.exists():
         raise UsageError(f"there is no file {file}.")
+    if file.is_dir() and stage_of(file) in (CACHE, RECORD):
+        first = next(one for one in sorted(file.rglob("*")) if one.is_file() and stage_of(one) is not None)
+        raise UsageError(f"{file} is a folder.", f"Name one file of it: {first}")
     start = b"" if file.is_dir() else file.open("rb").read(64)
     if start.startswith(HDF5_SIGNATURE) or file.suffix == ".h5":
         facts = _cache(file)

@@ -1,5 +1,6 @@
 """`icc measure`: activation caches to records of measures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -21,8 +22,9 @@ from icc_cli.parts import siblings, whole_of
 from icc_cli.shapes import JsonObject
 
 if TYPE_CHECKING:
+    from icc_cli.measures.chosen import Chosen
     from icc_cli.measures.options import Options
-    from icc_cli.records import Record
+    from icc_cli.records import Record, Settings
 
 RECORD_SUFFIX = ".measure.json"
 MOST_THREADS = 4
@@ -150,7 +152,7 @@ def _of_cache(item: Input, recorder: Recorder, how: _How, report: Reporter) -> R
             with report.progress(item.path.name, total) as advance:
                 return record_of(cache, item.path, measures, how.settings, advance, how.threads)
 
-    return recorder.record(item, stored_key(item.path, measures, how.settings), make)
+    return recorder.record(item, stored_key(item.path, measures, how.settings), make, *_kept(measures, how))
 
 
 def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
@@ -173,9 +175,15 @@ def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter)
             taken = held(subject, how.networks.how, Listener(advance, report.note, report.warn))
         return record_of(taken, item.path, measures, how.settings, threads=how.threads)
 
-    return recorder.record(
-        item, key_of(of_subject(subject, how.networks.how).content_key, measures, how.settings), make
-    )
+    key = key_of(of_subject(subject, how.networks.how).content_key, measures, how.settings)
+    return recorder.record(item, key, make, *_kept(measures, how))
+
+
+def _kept(measures: "Sequence[Chosen]", how: _How) -> "tuple[list[str], Settings]":
+    """What a record that is there already must not have more or other of: measures, and settings."""
+    settings = how.settings
+    plain = {"convention": settings.convention, "k": settings.k, "layer_k": settings.layer_k}
+    return [one.measure.name for one in measures], plain
 
 
 def _row(record: "Record") -> JsonObject:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
 from icc_cli.cli._rank_input import Asked, SideTables, directions_of, names_of, studies
 from icc_cli.cli._rank_output import emit
@@ -49,7 +50,10 @@ def rank(
     by: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Measures that order the checkpoints. Default: the paper's.", rich_help_panel=MODELS
+            metavar="A,B",
+            autocompletion=_complete.measures,
+            help="Measures that order the checkpoints. Default: the paper's.",
+            rich_help_panel=MODELS,
         ),
     ] = None,
     pair: Annotated[
@@ -61,7 +65,11 @@ def rank(
     ] = "test_accuracy",
     measures: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Columns to rank; patterns such as 'c3@k=*' too. Default: ours."),
+        typer.Option(
+            metavar="A,B",
+            autocompletion=_complete.measures,
+            help="Columns to rank; patterns such as 'c3@k=*' too. Default: ours.",
+        ),
     ] = None,
     hparams: Annotated[
         str | None,
@@ -84,6 +92,7 @@ def rank(
         str,
         typer.Option(
             metavar="NAME",
+            autocompletion=_complete.scores,
             help="kendall (granulated), cmi (Jiang et al.), pgdl (the competition), sign-error (Dziugaite et al.), "
             "or file.py:function.",
         ),

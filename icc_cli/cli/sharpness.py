@@ -139,7 +139,8 @@ def _work(
         with report.progress(item.path.name, len(wanted(settings))) as advance:
             return record_of(subject, settings, where, batch_size, advance)
 
-    return recorder.record(item, key_of(subject, settings), make)
+    plain = {"target": str(settings.target), "method": settings.method, "batch_norm": settings.bn or "default"}
+    return recorder.record(item, key_of(subject, settings), make, wanted(settings), plain)
 
 
 def _row(record: Record) -> JsonObject:

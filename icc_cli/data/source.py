@@ -9,7 +9,8 @@ from icc_cli.data import digits, folder
 from icc_cli.data.dataset import Dataset, Split
 from icc_cli.data.hierarchy import Hierarchy, with_hierarchy
 from icc_cli.data.resize import Resized
-from icc_cli.errors import UsageError
+from icc_cli.errors import DataError, UsageError
+from icc_cli.nearest import did_you_mean, nearest
 
 READERS = {"digits": digits.load}
 TORCHVISION = ("cifar10", "cifar100", "cifar100-coarse", "fashion-mnist")
@@ -49,6 +50,8 @@ def load(source: DataSource) -> Dataset:
     Raises UsageError for a specification that is not known, DataError for data that cannot be read.
     """
     kind, colon, path = source.spec.partition(":")
+    if f"{kind}:" in PATHS and colon and not Path(path).exists():
+        raise DataError(f"there is no {'folder' if kind == 'folder' else 'file'} {path}.", "Check --data.")
     if colon and kind in PATH_READERS:
         module, _, name = PATH_READERS[kind].partition(":")
         dataset: Dataset = getattr(import_module(module), name)(source.spec, Path(path))
@@ -65,8 +68,7 @@ def load(source: DataSource) -> Dataset:
 
         dataset = torchvision_sets.load(source.spec, source.root, source.download)
     else:
-        known = [*READERS, *TORCHVISION, "folder:PATH", *(f"{name}:PATH" for name in PATH_READERS), "file.py:NAME"]
-        raise UsageError(f"unknown data set {source.spec!r}.", f"Expected one of: {', '.join(known)}.")
+        raise _unknown(source.spec)
     described: dict[str, object] = {"spec": source.spec, "hierarchy": None, "per_class": None}
     if source.image_size is not None:
         described["image_size"] = source.image_size
@@ -76,6 +78,20 @@ def load(source: DataSource) -> Dataset:
     if source.hierarchy is not None:
         dataset = with_hierarchy(dataset, source.hierarchy)
     return dataset.first_per_class(source.per_class, source.test_per_class)
+
+
+def _unknown(spec: str) -> UsageError:
+    """What to write in the place of a path, or of a name that is nearly one."""
+    path = Path(spec)
+    kind = "folder" if path.is_dir() else path.suffix[1:]
+    if path.exists() and f"{kind}:" in PATHS:
+        return UsageError(f"{spec!r} is a path, and --data says what kind it is of.", f"Write --data {kind}:{spec}.")
+    if path.suffix == ".py":
+        return UsageError(f"{spec!r} names no function.", f"Write --data {spec}:FUNCTION.")
+    names = [*READERS, *TORCHVISION]
+    known = [*names, "folder:PATH", *(f"{name}:PATH" for name in PATH_READERS), "file.py:NAME"]
+    hint = f"{did_you_mean(nearest(spec, names))}Expected one of: {', '.join(known)}."
+    return UsageError(f"unknown data set {spec!r}.", hint)
 
 
 def _resized(dataset: Dataset, size: int) -> Dataset:

@@ -1,5 +1,6 @@
 """From a checkpoint to its cache, or to its activations in memory."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from icc_cli.parts import Part
 from icc_cli.shapes import JsonObject
 from icc_cli.subject import Subject
 
-CHANCE_MARGIN = 1.5
 ACCURACY_TOLERANCE = 0.01
+SETS = {"train": "training set", "test": "test set"}
 
 
 def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Listener) -> None:
@@ -87,26 +88,38 @@ def _fill(
             said[name] = [span.start, span.stop]
         description = replace(description, rows=said)
     sink.finish(rows, found.predictions, identity(of_subject(subject, how), description))
-    _warn(subject, found.measured["train_accuracy"] if how.rows is None else None, listener)
+    _warn(subject, found.measured if how.rows is None else {}, listener)
     return found
 
 
-def _warn(subject: Subject, accuracy: float | None, listener: Listener) -> None:
-    """Say what looks like the wrong data or normalisation; `accuracy` is over all training samples, or not known."""
+def _warn(subject: Subject, measured: Mapping[str, float], listener: Listener) -> None:
+    """Say what looks like the wrong data or normalisation; `measured` are accuracies over all samples of a split."""
     checkpoint, data = subject.checkpoint, subject.data
     if checkpoint.data and checkpoint.data.get("digest") not in (None, data.digest):
         listener.warn(f"{checkpoint.path} was trained on other images or labels than {data.spec} holds now.")
-    if accuracy is None:
-        return
-    recorded = checkpoint.metrics.get("train_accuracy")
-    known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
-    if accuracy < CHANCE_MARGIN / data.num_classes and not known:
-        listener.warn(
-            f"{checkpoint.path}: train accuracy is {accuracy:.3f}, near chance for {data.num_classes} classes; "
-            "are --data, its labels and --mean/--std the ones it was trained with?"
-        )
-    if isinstance(recorded, float) and not known:
-        listener.warn(
-            f"{checkpoint.path}: train accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
-            "another normalisation or another training set would explain it."
-        )
+    poor = False
+    for name, split in (("train", data.train), ("test", data.test)):
+        accuracy = measured.get(f"{name}_accuracy")
+        if accuracy is None or split is None or poor:
+            continue
+        recorded = checkpoint.metrics.get(f"{name}_accuracy")
+        known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
+        share = float(np.bincount(split.labels).max() / len(split))
+        poor = accuracy < near_chance(share) and not known
+        if poor:
+            listener.warn(
+                f"{checkpoint.path}: {name} accuracy is {accuracy:.3f}, near chance: to say the largest class "
+                f"every time gives {share:.3f}; are --data, its {'' if name == 'train' else 'test '}labels and "
+                "--mean/--std the ones it was trained with?"
+            )
+        if isinstance(recorded, float) and not known:
+            listener.warn(
+                f"{checkpoint.path}: {name} accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
+                f"another normalisation or another {SETS[name]} would explain it."
+            )
+
+
+def near_chance(share: float) -> float:
+    """The accuracy under which a network says little more than the largest class, which is a `share` of the samples:
+    half as much again, or a tenth of the way to 1 where that is less."""
+    return share + min(share / 2, (1 - share) / 10)

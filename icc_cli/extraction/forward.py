@@ -8,6 +8,9 @@ from torch import nn
 from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.memory import ran_out
+from icc_cli.nearest import did_you_mean, nearest
+
+DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -18,8 +21,19 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"cannot use the device {name!r}: {str(error).splitlines()[0]}") from error
+        raise _no_device(name, str(error).splitlines()[0]) from error
     return device
+
+
+def _no_device(name: str, reason: str) -> UsageError:
+    kind = name.partition(":")[0]
+    if kind not in DEVICES:
+        close = ["cuda"] if kind.lower() in ("gpu", "nvidia", "rocm") else nearest(kind, DEVICES)
+        hint = f"{did_you_mean(close)}Expected auto, cpu, cuda, cuda:1 or mps."
+        return UsageError(f"there is no device {name!r}.", hint)
+    found = torch.cuda.device_count()
+    hint = f"There are {found} GPUs, counted from cuda:0." if kind == "cuda" and found else "Leave it out, or take cpu."
+    return UsageError(f"cannot use the device {name!r}: {reason}", hint)
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import entry_points
 
 from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.measures.declare import Measure
+from icc_cli.nearest import did_you_mean, nearest
 
 ENTRY_POINTS = "icc.measures"
 ALL = "all"
@@ -50,6 +52,16 @@ def _named(text: str) -> tuple[Chosen, ...]:
         return tuple(Chosen(_own(name)) for name in names)
     from icc_cli.loading import Inside, named
 
+    installed = {point.name for point in entry_points(group=ENTRY_POINTS)}
+    if ":" not in text and text not in installed:
+        groups = [group for group in catalog.GROUPS if group != "sharpness"]
+        known = [*groups, ALL, *_computed(), *sorted(installed)]
+        raise UsageError(
+            f"unknown measure {text!r}.",
+            f"{did_you_mean(nearest(text, known))}Name a group ({', '.join(groups)}, {ALL}), a measure, or your own as "
+            "path/to/file.py:NAME or package.module:NAME.",
+            sorted(installed),
+        )
     loaded = named(text, "measure", ENTRY_POINTS)
     if not isinstance(loaded.value, Measure):
         raise UsageError(

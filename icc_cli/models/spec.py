@@ -16,6 +16,7 @@ from icc_cli.errors import UsageError
 from icc_cli.loading import Inside, belongs, named, reason
 from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
+from icc_cli.nearest import did_you_mean, nearest
 from icc_cli.shapes import JsonObject
 
 BUILT_IN: dict[str, Callable[..., nn.Module]] = {"vgg": vgg, "wrn": wrn}
@@ -93,9 +94,13 @@ def _factory(spec: str) -> Callable[..., Any]:
         return BUILT_IN[spec]
     source, colon, name = spec.rpartition(":")
     if not colon or not source or not name:
+        if spec.endswith(".py"):
+            hint = f"Write --model {spec}:NAME, NAME a function or a class of it."
+            raise UsageError(f"{spec!r} names no factory.", hint)
         raise UsageError(
             f"unknown model {spec!r}.",
-            "Expected vgg, wrn, torchvision:NAME, timm:NAME, pkg.module:factory or path/to/file.py:factory.",
+            f"{did_you_mean(_like(spec))}Expected vgg, wrn, torchvision:NAME, timm:NAME, pkg.module:factory or "
+            "path/to/file.py:factory.",
         )
     if source == "torchvision":
         return _torchvision(name)
@@ -109,6 +114,15 @@ def _factory(spec: str) -> Callable[..., Any]:
     return Inside(found.world, found.value)
 
 
+def _like(name: str) -> list[str]:
+    """What a bare name may have meant."""
+    import torchvision.models
+
+    if name in torchvision.models.list_models():
+        return [f"torchvision:{name}", f"timm:{name}"]
+    return nearest(name, BUILT_IN)
+
+
 def _copy_of(network: nn.Module) -> nn.Module:
     """A network that the user's file has made, for weights of its own."""
     return copy.deepcopy(network)
@@ -118,7 +132,8 @@ def _torchvision(name: str) -> Callable[..., Any]:
     import torchvision.models
 
     if name not in torchvision.models.list_models():
-        raise UsageError(f"torchvision has no model {name!r}.", "See torchvision.models.list_models().")
+        close = did_you_mean(nearest(name, torchvision.models.list_models()))
+        raise UsageError(f"torchvision has no model {name!r}.", f"{close}See torchvision.models.list_models().")
 
     def factory(**arguments: Any) -> Any:
         return torchvision.models.get_model(name, **{"weights": None, **arguments})
@@ -132,7 +147,8 @@ def _timm(name: str) -> Callable[..., Any]:
     except ImportError as error:
         raise UsageError("timm is not installed.", "Install icc-cli[timm].") from error
     if not timm.is_model(name):
-        raise UsageError(f"timm has no model {name!r}.", "See timm.list_models().")
+        close = did_you_mean(nearest(name, timm.list_models()))
+        raise UsageError(f"timm has no model {name!r}.", f"{close}See timm.list_models().")
 
     def factory(**arguments: Any) -> Any:
         return timm.create_model(name, **{"pretrained": False, **arguments})

@@ -1,11 +1,10 @@
 """Names that a user wrote, and those that there are."""
 
-import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from icc_cli.nearest import did_you_mean, nearest
 
 NAMES_SHOWN = 8
-LIKENESS = 0.5
 
 
 def listed(names: Iterable[str]) -> str:
@@ -18,10 +17,4 @@ def listed(names: Iterable[str]) -> str:
 def suggestion(name: str, known: Iterable[str], there: str = "There are:") -> str:
     """What to do about a name that is not there: the nearest ones, or those it is a word of, or else some that are."""
     known = list(dict.fromkeys(known))
-    lower = {one.lower(): one for one in reversed(known)}
-    close = [lower[one] for one in get_close_matches(name.lower(), lower, 3, LIKENESS)]
-    words = {one: re.split(r"[^a-z0-9]+", one.lower()) for one in known}
-    close = close or [one for one in known if name.lower() in words[one]][:3]
-    if close:
-        return f"Did you mean {' or '.join(repr(one) for one in close)}? {there} {listed(known)}."
-    return f"{there} {listed(known)}."
+    return f"{did_you_mean(nearest(name, known))}{there} {listed(known)}."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from icc_cli.errors import UsageError
+from icc_cli.nearest import did_you_mean, nearest
 from icc_cli.shapes import JsonObject
 
 Hparams = JsonObject
@@ -96,7 +97,10 @@ def load(name: str) -> Grid:
         return parse((resources.files(__package__) / "presets" / f"{name}.toml").read_text("utf-8"), name)
     path = Path(name)
     if path.suffix != ".toml" or not path.is_file():
-        raise UsageError(f"there is no preset or .toml file {name!r}.", f"Presets: {', '.join(presets())}.")
+        raise UsageError(
+            f"there is no preset or .toml file {name!r}.",
+            f"{did_you_mean(nearest(name, presets()))}Presets: {', '.join(presets())}.",
+        )
     try:
         return parse(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:

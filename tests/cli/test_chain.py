@@ -124,7 +124,7 @@ def test_done_work_is_kept_until_something_changes(checkpoints, tmp_path):
     measure = ["measure", tmp_path / "a.h5", "-o", tmp_path / "r"]
     icc(*measure)
     assert "is there already" in icc(*measure).stderr
-    for changed in (["--k", "3"], ["--convention", "reference"], ["--all-k"], ["--force"]):
+    for changed in (["--all-k"], ["--k", "3", "--force"], ["--force"]):
         assert "is there already" not in icc(*measure, *changed).stderr
 
 

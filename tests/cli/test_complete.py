@@ -7,6 +7,7 @@ from icc_cli import catalog
 from icc_cli.cli import _complete, app
 from icc_cli.data import source
 from icc_cli.models import spec
+from icc_cli.ranking import scores
 from icc_cli.training import grid
 
 
@@ -60,6 +61,12 @@ def test_paths_and_what_a_python_file_defines(tmp_path, monkeypatch):
 def test_the_last_of_several_measures():
     assert offered("measure", "a.h5", "--measures", "c1,cd") == ["c1,cdnv"]
     assert set(catalog.GROUPS) < set(offered("measure", "a.h5", "--measures", ""))
+
+
+def test_scores_and_the_measures_that_are_ranked():
+    assert tuple(scores.SCORES) == _complete.SCORES
+    assert offered("rank", "r", "--score", "pg") == ["pgdl"]
+    assert offered("rank", "r", "--by", "c1,inv_alpha") == ["c1,inv_alpha", "c1,inv_alpha_kernels"]
 
 
 @pytest.mark.parametrize("command", ["train", "extract", "measure", "sharpness", "rank", "report", "submit"])

@@ -15,6 +15,7 @@ from icc_cli.ranking.sources.exports import flat
 from icc_cli.ranking.sources.selection import Selection
 from icc_cli.ranking.sources.sets import Located, ModelSet, model_sets
 from icc_cli.ranking.table import ModelTable
+from icc_cli.stages import RECORD, next_step
 
 PREFIX = re.compile(r"^(?:params|metrics)\.")
 RECORD_SUFFIXES = (".jsonl", ".json")
@@ -148,7 +149,8 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
             inner[:] = [one for one in inner if not one.startswith(".")]
             found += [Path(folder, one) for one in files if one.endswith(RECORD_SUFFIXES) and not one.startswith(".")]
         if not found:
-            raise UsageError(f"the folder {path} holds no {' or '.join(RECORD_SUFFIXES)} file.")
+            hint = next_step(path, RECORD)
+            raise UsageError(f"the folder {path} holds no {' or '.join(RECORD_SUFFIXES)} file.", hint)
         yield from sorted(found)
 
 
@@ -161,7 +163,7 @@ def _from_file(path: Path) -> Iterator[Located]:
             raise
         raise FormatError(
             f"{path} is neither records nor a table that icc reads.",
-            "Tables are .csv, .tsv, .txt, .json, .jsonl or .parquet, .gz too.",
+            next_step(path, RECORD) or "Tables are .csv, .tsv, .txt, .json, .jsonl or .parquet, .gz too.",
         ) from error
 
 

@@ -16,6 +16,7 @@ from icc_cli.loading import reason, world_of
 class Fit:
     """How a state dict's entries meet a model's."""
 
+    fitting: int
     missing: list[str]
     unexpected: list[str]
     mismatched: list[str]
@@ -37,14 +38,16 @@ def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
     """Which entries of `state` and `model` are missing, unexpected, or of another shape."""
     own = model.state_dict()
     tied = _tied(model, state)
+    mismatched = [
+        f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
+        for key in own
+        if key in state and not same_shape(own[key], state[key])
+    ]
     return Fit(
+        fitting=sum(key in state or key in tied for key in own) - len(mismatched),
         missing=[key for key in own if key not in state and key not in tied and not key.endswith(COUNTERS)],
         unexpected=[key for key in state if key not in own and not key.endswith(COUNTERS)],
-        mismatched=[
-            f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
-            for key in own
-            if key in state and not same_shape(own[key], state[key])
-        ],
+        mismatched=mismatched,
     )
 
 

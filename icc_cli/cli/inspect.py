@@ -157,10 +157,10 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
     from icc_cli.models.infer import build_for
 
     spec, network = build_for(spec, checkpoint.state)
-    fit, own = fit_of(network, checkpoint), network.state_dict()
+    fit = fit_of(network, checkpoint)
     facts: Facts = {
         "model": {"spec": spec.spec, "args": spec.args},
-        "entries that fit": sum(key in checkpoint.state for key in own) - len(fit.mismatched),
+        "entries that fit": fit.fitting,
         "entries that do not fit": fit.lines(),
     }
     shape, found = look_at(network, _shapes(image) or sample_shapes(network, spec.args), which)

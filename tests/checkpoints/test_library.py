@@ -75,7 +75,8 @@ def test_the_numbers_are_those_of_the_network_that_the_library_loads(saved, capf
     network = make()
     before = transformers().utils.logging.get_verbosity()
     capfd.readouterr()
-    assert fit_of(network, read(path)).exact
+    fit = fit_of(network, read(path))
+    assert fit.exact and fit.fitting == len(network.state_dict())
     load_into(network, read(path), "model")
     assert torch.equal(outputs(network, inputs), expected)
     assert "".join(capfd.readouterr()) == "" and transformers().utils.logging.get_verbosity() == before

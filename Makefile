@@ -1,13 +1,15 @@
 # `make demo` and `make test` set up their own environment; a second run finds it in place.
 SHELL := /bin/bash
 VENV ?= .venv
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null && echo $$p && break; done)
 BIN := $(VENV)/bin
+LITE ?= .venv-lite
+PACKAGE ?= .
 READY := $(VENV)/.ready
 OUT ?= demo
 
-.PHONY: demo test check bench study clean
+.PHONY: demo test lite check docs bench study clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
@@ -31,11 +33,22 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q
 
+# An environment of .4 GB without torch, for measure, rank, plot and report: activate it, or call $(LITE)/bin/icc.
+lite:
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(LITE)
+	$(LITE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt numpy scipy h5py typer rich matplotlib
+	$(LITE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(PACKAGE)
+
 # Lint and types.
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages that are made from the code.
+docs: $(READY)
+	$(BIN)/python docs/make_cli.py
 
 # Every step against its floor and its opponents: one table, half an hour or more.
 bench: $(READY)
@@ -46,4 +59,4 @@ study: $(READY)
 	$(BIN)/python studies/cifar100-superclasses/study.py
 
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LITE) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

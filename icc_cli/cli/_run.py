@@ -23,6 +23,8 @@ EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
+WITH_NETWORKS = ("torch", "torchvision", "safetensors")
+"""What an environment that was made by `make lite` lacks."""
 
 
 class Terminated(BaseException):
@@ -67,7 +69,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with _without_torch():
+                command(*args, **kwargs)
             sys.stdout.flush()
         except IccError as error:
             if kwargs.get("debug"):
@@ -86,6 +89,20 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(EXIT_TERMINATED) from None
 
     return run
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """UsageError where torch is not installed, which only the commands that run networks need."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in WITH_NETWORKS:
+            raise
+        raise UsageError(
+            f"this command needs {error.name}, which is not installed.",
+            "Without it there are measure, rank, plot and report; `pip install icc-cli` installs all.",
+        ) from error
 
 
 def _last_word(text: str) -> None:

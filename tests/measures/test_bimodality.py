@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
+from icc_cli.measures import bimodality
 from icc_cli.measures.bimodality import column_scores
 
 SAMPLES = 2500
@@ -52,3 +54,57 @@ def test_columns_without_a_threshold():
     rare = np.concatenate([np.zeros((1, 98)), np.ones((1, 2))], axis=1)  # 2 of 100 lie above: no share in .05 to .95
     assert scores(flat)[0] == 0
     assert scores(rare)[0] == 0
+
+
+def slow(columns):
+    """The best of every threshold of sorted columns (b, N), both parts as they are."""
+    columns, count = columns.astype(np.float64), columns.shape[1]
+    best = np.zeros(len(columns))
+    for p in range(1, count):
+        share = p / count
+        if 0.05 <= share <= 0.95:
+            low, high = columns[:, :p], columns[:, p:]
+            z, f = norm.ppf(share), norm.pdf(norm.ppf(share))
+            spread = np.sqrt(1 - z * f / share - (f / share) ** 2)
+            spread += np.sqrt(1 + z * f / (1 - share) - (f / (1 - share)) ** 2)
+            found = (high.mean(axis=1) - low.mean(axis=1)) / (high.std(axis=1) + low.std(axis=1) + 1e-7)
+            found *= spread / (f / share + f / (1 - share))
+            best = np.maximum(best, np.where(low[:, -1] == high[:, 0], 0, found))
+    return best
+
+
+def awkward(rng, count):
+    """Columns (b, N): without clusters, with clear, tight and unequal ones, with ties, of one value but for a few."""
+    normal = rng.normal(size=count)
+    upper = rng.random(count) < 0.3
+    yield from (normal, rng.exponential(size=count), normal + 6 * upper, 1e-3 * normal + upper, 1e-7 * normal + upper)
+    yield from (1.0 * upper, np.round(normal), np.maximum(normal, 0), 16 * normal + 2**20, 1e-6 * normal, 1e6 * normal)
+    yield from (normal + rng.normal(size=5)[rng.integers(0, 5, count)] for _ in range(30))
+    yield from (np.where(upper, 1e-4 * normal, 3 + normal), np.where(upper, normal - 3, 1e-4 * normal))
+    yield 1.0 * (np.arange(count) < 0.1 * count)
+    yield 1.0 * (np.arange(count) > 0.96 * count) - (np.arange(count) < 0.04 * count)
+
+
+@pytest.mark.parametrize("count", [2, 3, 19, 40, 256, 383, 1300])
+def test_the_best_of_all_thresholds(count):
+    columns = np.sort(np.array(list(awkward(np.random.default_rng(count), count)), dtype=np.float32), axis=1)
+    assert column_scores(columns) == pytest.approx(slow(columns), rel=1e-7)
+
+
+def test_the_bound_holds_for_every_threshold_of_a_run():
+    columns = np.sort(np.array(list(awkward(np.random.default_rng(5), 1300))), axis=1)
+    x = columns - columns.mean(axis=1, keepdims=True)
+    sums, squares = np.cumsum(x, axis=1), np.cumsum(x * x, axis=1)
+    grid = bimodality._grid(1300)
+
+    def parts(number):
+        return bimodality._Parts.of(number, 1300, sums[:, number - 1], squares[:, number - 1], squares[:, -1:])
+
+    apart = np.minimum(parts(grid.edges).low, parts(grid.edges).high).min(axis=1) > 1e-4 * x.var(axis=1)
+    assert apart.sum() > 30
+    bound = bimodality._bound(x, parts(grid.edges), grid)
+    every = np.arange(grid.edges[0], grid.edges[-1])
+    scores = parts(every).ratio() / grid.reference[every - grid.first]
+    cell = np.searchsorted(grid.edges, every, side="right") - 1
+    assert (scores <= bound[:, cell] * (1 + 1e-9))[apart].all()
+    assert np.median(bound[:, cell][apart] / scores[apart]) < 1.05

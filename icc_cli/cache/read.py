@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli import hdf5
 from icc_cli.cache import schema
 from icc_cli.errors import FormatError
 from icc_cli.parts import HINT as PART_HINT
@@ -121,10 +122,13 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
 
 @contextlib.contextmanager
 def _one_file(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
+    group = "" if split == "train" else schema.TEST
+    if not hdf5.ends(path, f"cache {split}", lambda file: _read(file, path, group)):
+        raise FormatError(f"{path} is not a readable cache: HDF5 crashes on it, or never comes to an end.", HINT)
     with contextlib.ExitStack() as stack:
         with _damage(path):
             file = stack.enter_context(h5py.File(path, "r"))
-            cache = _read(file, path, "" if split == "train" else schema.TEST)
+            cache = _read(file, path, group)
         yield cache
 
 

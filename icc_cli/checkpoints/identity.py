@@ -1,12 +1,15 @@
 """What a file is that is no checkpoint, told from its first bytes: the cause that is true, and what to do."""
 
+import contextlib
 import re
 import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from icc_cli.errors import CheckpointError
+from icc_cli.hdf5 import ends
 from icc_cli.stages import RECORD, stage_of
 
 HEAD = 4096
@@ -112,12 +115,14 @@ def is_torch(path: Path) -> bool:
 def _hdf5(path: Path) -> CheckpointError:
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            keras = {"keras_version", "layer_names", "model_config"} & set(file.attrs) or "model_weights" in file
-            ours = file.attrs.get("format") == "icc-activations"
-    except (OSError, RuntimeError):
-        keras, ours = False, False
+    def kinds(file: Any) -> tuple[bool, bool]:
+        keras = {"keras_version", "layer_names", "model_config"} & set(file.attrs) or "model_weights" in file
+        return bool(keras), file.attrs.get("format") == "icc-activations"
+
+    keras, ours = False, False
+    if ends(path, "kinds", kinds):
+        with contextlib.suppress(OSError, RuntimeError), h5py.File(path, "r") as file:
+            keras, ours = kinds(file)
     if keras:
         return CheckpointError(
             f"{path} is a Keras model (HDF5), no PyTorch checkpoint.", "icc reads PyTorch's and safetensors."

@@ -9,6 +9,7 @@ import numpy as np
 from icc_cli.data.assemble import HINT, INPUTS, assembled, is_known
 from icc_cli.data.dataset import Dataset
 from icc_cli.errors import DataError
+from icc_cli.hdf5 import ends
 from icc_cli.resources import free_memory
 
 
@@ -29,14 +30,21 @@ def load_h5(spec: str, path: Path) -> Dataset:
     """Read `path` with h5py. DataError when it is not such a file."""
     import h5py
 
+    if not ends(path, "arrays", lambda file: _arrays(file, path)):
+        raise DataError(f"cannot read {path}: HDF5 crashes on it, or never comes to an end.", HINT)
     try:
         with h5py.File(path, "r") as file:
-            names = [name for key in file for name in _members(file, key) if is_known(name)]
-            found = {name: _plain(file, name, path) for name in names}
+            found = _arrays(file, path)
             _check_size(sum(item.nbytes for item in found.values()), path)
             return assembled(spec, {name: item[()] for name, item in found.items()}, str(path))
     except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
+
+
+def _arrays(file: Any, path: Path) -> dict[str, Any]:
+    """The data sets of known names, by name."""
+    names = [name for key in file for name in _members(file, key) if is_known(name)]
+    return {name: _plain(file, name, path) for name in names}
 
 
 def _members(file: Any, key: str) -> list[str]:

@@ -1,0 +1,48 @@
+"""Damaged HDF5 on which HDF5 itself never ends, in C: refused within seconds, wherever a file is read."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from icc_cli import hdf5
+from icc_cli.cli import app
+
+FILES = sorted((Path(__file__).parent / "hostile").glob("circle-*.h5"))
+COMMANDS = {
+    "measure": lambda path, out: ["measure", path, "-o", out],
+    "inspect": lambda path, out: ["inspect", path],
+    "neurons": lambda path, out: ["plot", "neurons", path, "-o", f"{out}/a.png"],
+    "data": lambda path, out: ["train", "--preset", "smoke", "--data", f"h5:{path}", "-o", out],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_without_an_end_is_refused(path, name, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5, "CPU_SECONDS", 1)
+    hdf5._ended.clear()
+    start = time.process_time() + os.times().children_user
+    done = CliRunner().invoke(app, [str(argument) for argument in COMMANDS[name](path, tmp_path / "out")])
+    assert done.exit_code in (2, 4) and path.name in done.stderr and "Traceback" not in done.stderr
+    assert time.process_time() + os.times().children_user - start < 10
+
+
+def test_beside_others_they_stop_nothing(tmp_path):
+    whole = Path(__file__).parent / "v2.h5"
+    done = CliRunner().invoke(app, ["measure", *map(str, FILES), str(whole), "-o", str(tmp_path)])
+    assert done.exit_code == 1 and [path.name for path in tmp_path.iterdir()] == ["v2.measure.json"]
+    assert done.stderr.count("never comes to an end") == len(FILES) == 2
+
+
+def test_a_crash_is_no_end_and_what_changed_is_tried_again(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_bytes((Path(__file__).parent / "v2.h5").read_bytes())
+    assert not hdf5.ends(path, "one", lambda file: os._exit(1))
+    assert not hdf5.ends(path, "one", lambda file: None)  # remembered
+    assert hdf5.ends(path, "other", lambda file: None)
+    os.utime(path, (1, 1))
+    assert hdf5.ends(path, "one", lambda file: 1 / 0)
+    assert hdf5.ends(tmp_path / "not there", "one", lambda file: os._exit(1))

@@ -2,6 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
+
+from icc_cli.hdf5 import ends
 
 HEAD = 1 << 16
 MOST_FILES = 100
@@ -39,9 +42,14 @@ def stage_of(path: Path) -> str | None:
 def _is_cache(path: Path) -> bool:
     import h5py
 
+    def ours(file: Any) -> bool:
+        return bool(file.attrs.get("format") == "icc-activations")
+
+    if not ends(path, "format", ours):
+        return False
     try:
         with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") == "icc-activations")
+            return ours(file)
     except (OSError, RuntimeError):
         return False
 

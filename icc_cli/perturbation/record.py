@@ -71,7 +71,9 @@ def _head(subject: Subject, settings: Settings) -> JsonObject:
         "hparams": checkpoint.hparams,
         "metrics": checkpoint.metrics,
         "epoch": checkpoint.epoch,
-        "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)},
+        "normalisation": {"mean": list(normalisation.mean), "std": list(normalisation.std)}
+        if normalisation.mean
+        else None,
         "target": str(settings.target),
         "method": settings.method,
         "batch_norm": settings.bn or "default",

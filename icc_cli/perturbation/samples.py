@@ -9,6 +9,7 @@ from torch import Tensor
 
 from icc_cli.data import Split
 from icc_cli.extraction.arguments import contiguous
+from icc_cli.extraction.ordered import SplitSamples
 from icc_cli.subject import Normalisation
 
 
@@ -35,10 +36,14 @@ class Samples:
 
 
 def of_split(split: Split, normalisation: Normalisation, device: torch.device, rows: NDArray[np.int64]) -> Samples:
-    """`rows` of the images of `split`."""
+    """`rows` of `split`: its images, or its inputs as they are. DataError when there are several inputs a sample."""
+    labels = torch.from_numpy(split.labels[rows].astype(np.int64)).to(device)
+    if split.inputs is not None:
+        given = SplitSamples(split).inputs(rows, device)
+        return Samples(given.single(), labels)
     mean, std = (torch.tensor(v, device=device).view(-1, 1, 1) for v in (normalisation.mean, normalisation.std))
     images = torch.from_numpy(np.ascontiguousarray(split.images[rows])).to(device)
-    return Samples(images, torch.from_numpy(split.labels[rows].astype(np.int64)).to(device), mean, std)
+    return Samples(images, labels, mean, std)
 
 
 def chosen(count: int, at_most: int | None, seed: int) -> NDArray[np.int64]:

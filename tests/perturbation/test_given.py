@@ -1,13 +1,16 @@
 """`icc_cli.perturbation.given.sharpness`: the command's numbers, from a network that stays as it was."""
 
 import copy
+import json
 import random
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
+from typer.testing import CliRunner
 
+from icc_cli.cli import app
 from icc_cli.data import DataSource, load
 from icc_cli.errors import CheckpointError, DataError, UsageError
 from icc_cli.models.spec import ModelSpec, build
@@ -68,3 +71,51 @@ def test_what_makes_no_sense(network, arrays):
         sharpness(network, [])
     with pytest.raises(CheckpointError, match="outputs"):
         sharpness(network, (arrays[0], arrays[1] + 5))
+
+
+NETS = """
+from torch import nn
+
+
+def table():
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def tokens():
+    return nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(24, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def data(name):
+    import torch
+    torch.manual_seed(1)
+    x = torch.randn(40, 6) if name == "table" else torch.randint(0, 9, (40, 6))
+    return x, torch.load("net.pt", weights_only=True)["labels"]
+
+
+def table_data(): return data("table")
+def tokens_data(): return data("tokens")
+def two(): return {"inputs/a": data("table")[0], "inputs/b": data("table")[0], "labels": data("table")[1]}
+"""
+
+
+@pytest.mark.parametrize("name", ["table", "tokens"])
+def test_inputs_that_are_no_images(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(NETS, scope)
+    torch.manual_seed(0)
+    net = scope[name]().eval()
+    torch.save({"labels": torch.zeros(40, dtype=torch.long)}, "net.pt")
+    x, _ = scope[f"{name}_data"]()
+    labels = net(x).argmax(1)
+    torch.save({"state_dict": net.state_dict(), "labels": labels}, "net.pt")
+    (tmp_path / "mine.py").write_text(NETS)
+    options = ("--model", f"mine.py:{name}", "--data", f"mine.py:{name}_data", *QUICK)
+    done = CliRunner().invoke(app, ["sharpness", "net.pt", *options])
+    assert done.exit_code == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["measures"] == sharpness(net, (x, labels), **SAME).measures
+    assert record["train_accuracy"]["eval"] == 1 and record["normalisation"] is None
+    assert record["measures"]["inv_sigma"] > 0
+    several = CliRunner().invoke(app, ["sharpness", "net.pt", "--model", f"mine.py:{name}", "--data", "mine.py:two"])
+    assert several.exit_code == 2 and "several inputs, and this takes one" in several.stderr

@@ -17,15 +17,20 @@ from tests.conftest import ROOT, icc
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def run_page(name, folder):
-    """Run the `bash` blocks of docs/`name` one after another in `folder`; gives stdout and stderr of each."""
+def tools_in(folder):
+    """An environment whose `icc` and `python` are these; they lie in `folder`."""
     tools = folder / "bin"
     tools.mkdir()
     for tool, command in (("icc", f'"{sys.executable}" -m icc_cli'), ("python", f'"{sys.executable}"')):
         (tools / tool).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (tools / tool).chmod(0o755)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def run_page(name, folder):
+    """Run the `bash` blocks of docs/`name` one after another in `folder`; gives stdout and stderr of each."""
+    environment = tools_in(folder)
     said = []
     for block in BLOCK.findall((ROOT / "docs" / name).read_text("utf-8")):
         done = subprocess.run(

@@ -103,7 +103,8 @@ def extracted(folder, tmp_path, change):
 
 def test_labels_of_another_order_are_told_on_either_split(folder, tmp_path):
     assert "near chance" not in extracted(folder, tmp_path, lambda arrays: arrays)
-    train = extracted(folder, tmp_path, lambda arrays: {**arrays, "labels": (arrays["labels"] + 1) % 3})
+    others = ("labels", "test_labels")
+    train = extracted(folder, tmp_path, lambda arrays: {**arrays, **{name: (arrays[name] + 1) % 3 for name in others}})
     assert "train accuracy is" in train and "near chance" in train and "its labels" in train
     assert "test accuracy is" not in train, "said once"
     test = extracted(folder, tmp_path, lambda arrays: {**arrays, "test_labels": (arrays["test_labels"] + 1) % 3})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from icc_cli.measures import moments
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array, Site
+from icc_cli.measures.site import Array, Numbers, Site, some_rows
 from icc_cli.measures.spectrum import Grams, grams
 from icc_cli.measures.view import SiteView
 
@@ -52,6 +52,13 @@ class Features(SiteView):
     m_k are the means of the K classes, m their plain mean, Cov_k the population covariance of class k,
     S_W = (1/K) sum_k Cov_k, S_B = (1/K) sum_k (m_k - m)(m_k - m)'.
     """
+
+    def some(self, rows: NDArray[np.intp]) -> Numbers:
+        """The rows of these numbers (m, n)."""
+        if isinstance(self.site, Rectified):
+            rectified: Numbers = np.maximum(some_rows(self.site.site, rows), 0)
+            return rectified
+        return some_rows(self.site, rows)
 
     @cached_property
     def means(self) -> Array:

@@ -63,6 +63,13 @@ def resident(site: Site) -> Site:
     return ArraySite(site.name, site.rows(0, count))
 
 
+def some_rows(site: Site, rows: NDArray[np.intp]) -> Numbers:
+    """The rows of these numbers (m, n)."""
+    if isinstance(site, ArraySite):
+        return site.values[rows]
+    return np.concatenate([site.rows(row, row + 1) for row in rows.tolist()])
+
+
 def may_hold(site: Site, count: int) -> bool:
     """Whether so many of the site's rows are few enough to be held at once, in float64."""
     return 8 * count * site.shape[1] <= HELD_BYTES

@@ -6,6 +6,7 @@ from sklearn.metrics import davies_bouldin_score
 
 from icc_cli.measures.chosen import choose
 from icc_cli.measures.network import measure_sites
+from icc_cli.measures.intrinsic_dimension import neighbour_ratios
 from icc_cli.measures.options import Options
 from icc_cli.measures.site import ArraySite
 from icc_cli.measures.whole import Beside, Given, Head
@@ -146,3 +147,12 @@ def test_a_network_without_a_head_says_so():
 def test_k_from_the_data(neurons, k):
     """floor(n/64 + 1/2), one at least."""
     assert Options(k="auto").settled(neurons).neurons == k
+
+
+@pytest.mark.parametrize("scale", [1, 1e-30, 1e30])
+def test_neighbours_that_float32_cannot_tell_apart(scale):
+    """Tight clusters far from each other: their squared distances are lost in those of their centres."""
+    random = np.random.default_rng(0)
+    rows = 100 * random.normal(size=(6, 64))[random.integers(0, 6, 200)] + 1e-2 * random.normal(size=(200, 64))
+    apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
+    assert neighbour_ratios(scale * rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)

@@ -4,7 +4,7 @@ float32 takes half the time of float64, and does as well where the rows are some
 that its rounding would show, or too long or too short for its squares, float64 is taken: see `centred`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,36 @@ def centred(activations: Callable[[DTypeLike], Numbers], exact: bool, silent: bo
     return found or _exactly(activations(np.float64), silent)
 
 
+def rectified(block: Numbers, dtype: DTypeLike) -> Numbers:
+    """max(block, 0), a new array of this type."""
+    found: Numbers = np.maximum(block, 0, dtype=dtype)
+    return found
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Of each of S groups of rows the mean direction, `means` (S, n), the sum of squared distances from it, `scatters`
+    (S,), and the number of rows of 0, `silent` (S,)."""
+
+    means: Array
+    scatters: Array
+    silent: Array
+
+
+def clusters(parts: Iterable[tuple[int, Centred]], sizes: NDArray[np.intp], neurons: int) -> Clusters:
+    """The groups of so many rows each, from parts (number of the group, directions with the rows of 0 among them)."""
+    means, scatters, silent = np.zeros((len(sizes), neurons)), np.zeros(len(sizes)), np.zeros(len(sizes))
+    seen = np.zeros(len(sizes))
+    for own, part in parts:
+        step = part.mean - means[own]
+        share = part.count / (seen[own] + part.count)
+        scatters[own] += part.squares.sum() + seen[own] * share * (step @ step)
+        means[own] += share * step
+        silent[own] += part.zeros
+        seen[own] += part.count
+    return Clusters(means, scatters, silent)
+
+
 def _centred(rows: Numbers, silent: bool) -> Centred | None:
     """In float32; None where that is not enough."""
     lengths = np.einsum("ij,ij->i", rows, rows)
@@ -72,7 +102,8 @@ def _about_mean(rows: Numbers, lengths: Numbers, zero: NDArray[np.bool_], silent
     rows *= weights[:, None]
     rows -= mean
     squares = np.einsum("ij,ij->i", rows, rows)
-    return Centred(mean.astype(np.float64), rows, squares.astype(np.float64), zero)
+    rest = np.ones(len(rows), rows.dtype) @ rows / max(len(rows), 1)  # what rounding left of the mean
+    return Centred(mean.astype(np.float64) + rest, rows, squares.astype(np.float64), zero)
 
 
 def _without(zero: NDArray[np.bool_], rows: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:

@@ -6,10 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.measures import moments
 from icc_cli.measures.absent import Absent
-from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array, Numbers, Site, some_rows
+from icc_cli.measures.directions import Clusters, centred, clusters
+from icc_cli.measures.site import Array, Numbers, Site, short_blocks, some_rows
 from icc_cli.measures.spectrum import Grams, grams
 from icc_cli.measures.view import SiteView
 
@@ -108,10 +107,10 @@ class Features(SiteView):
         distances, along = [], np.zeros(vectors.shape[1])
         for group, own in zip(self.classes, self.class_moments, strict=True):
             total, squares = 0.0, np.zeros(vectors.shape[1])
-            for block in self.blocks(group.rows):
-                block -= own.mean
-                total += float(np.sqrt(np.einsum("ij,ij->i", block, block)).sum())
-                projected = block @ vectors
+            for block in short_blocks(self.site, group.rows):
+                rows = block - own.mean.astype(block.dtype)
+                total += float(np.sqrt(np.einsum("ij,ij->i", rows, rows)).sum(dtype=np.float64))
+                projected = _projected(rows, vectors)
                 squares += np.einsum("ij,ij->j", projected, projected)
             distances.append(total / own.count)
             along += squares / own.count / len(self.classes)
@@ -124,12 +123,14 @@ class Features(SiteView):
         return float(np.sum(self.scatter.along / (values**2 / len(self.means))))
 
     @cached_property
-    def unit_moments(self) -> list[Moments]:
-        """The moments of each class' rows at unit length; a zero row stays zero."""
-        return [
-            moments.merged(moments.of_block(unit_rows(block)) for block in self.blocks(group.rows))
-            for group in self.classes
-        ]
+    def unit_clusters(self) -> Clusters:
+        """The classes' rows at unit length; a zero row stays zero."""
+        parts = (
+            (number, centred(block.astype, block.dtype == np.float64, silent=True))
+            for number, group in enumerate(self.classes)
+            for block in short_blocks(self.site, group.rows)
+        )
+        return clusters(parts, np.array([group.size for group in self.classes]), self.shape[1])
 
     @cached_property
     def grams(self) -> Grams:
@@ -137,11 +138,13 @@ class Features(SiteView):
         return grams(self)
 
 
-def unit_rows(rows: Array) -> Array:
-    """Rows scaled in place to unit length; a zero row stays zero."""
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    rows /= np.where(norms > 0, norms, 1)[:, None]
-    return rows
+def _projected(rows: Numbers, vectors: Array) -> Array:
+    """`rows` @ `vectors` (b, r) for vectors in float64, whatever the rows are in."""
+    near: Numbers = vectors.astype(rows.dtype)
+    projected: Array = (rows @ near).astype(np.float64)
+    if rows.dtype != np.float64:
+        projected += rows @ (vectors - near).astype(rows.dtype)
+    return projected
 
 
 def features_of(view: SiteView) -> Features:

@@ -24,20 +24,12 @@ def class_separation(view: Features) -> float:
     """
     if len(view.classes) < 2:
         raise Absent("there is one class")
-    centres = np.array([group.mean for group in view.unit_moments])
-    zero_rows = [1 - _filled(view, k) for k in range(len(centres))]
-    within = float(np.mean(zero_rows) + np.mean([group.m2.sum() / group.count for group in view.unit_moments]))
-    between = float(np.mean(np.sum((centres - centres.mean(axis=0)) ** 2, axis=1)))
+    sizes, found = np.array([group.size for group in view.classes]), view.unit_clusters
+    within = float(np.mean((found.silent + found.scatters) / sizes))
+    between = float(np.mean(np.sum((found.means - found.means.mean(axis=0)) ** 2, axis=1)))
     if within + between < ROUNDING:
         raise Absent("all samples have one direction")
     return between / (within + between)
-
-
-def _filled(view: Features, k: int) -> float:
-    """Share of the rows of class k that are not zero: the mean squared length of its unit rows, made whole."""
-    moments = view.unit_moments[k]
-    squared = moments.m2.sum() / moments.count + float(moments.mean @ moments.mean)
-    return round(float(squared) * moments.count) / moments.count
 
 
 def davies_bouldin(view: Features) -> float:

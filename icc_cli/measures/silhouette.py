@@ -1,16 +1,16 @@
 """c2: layer-level silhouette score of the subclasses (section 2.2.2)."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from icc_cli.measures.declare import Measure
-from icc_cli.measures.directions import Centred, centred
+from icc_cli.measures.directions import Centred, centred, clusters, rectified
 from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.site import Array, Numbers, Site, may_hold, short_blocks
+from icc_cli.measures.site import Array, Site, may_hold, short_blocks
 from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
@@ -35,8 +35,8 @@ def subclass_silhouettes(view: SiteView) -> Array:
 def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
     parts = _Parts(site, group)
-    means, scatters, silent = _clusters(parts, sizes, site.shape[1])
-    spread, alone = scatters / sizes, silent / sizes
+    found = clusters(parts, sizes, site.shape[1])
+    means, spread, alone = found.means, found.scatters / sizes, found.silent / sizes
     totals = np.zeros(len(sizes))
     for own, part in parts:
         offsets = means - part.mean
@@ -47,22 +47,6 @@ def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
         distances = (np.maximum(distances, 0, out=distances) + spread + alone + part.silent[:, None]) / 2
         totals[own] += _scores(distances, own, sizes, part.silent).sum()
     return np.asarray(totals / sizes)
-
-
-def _clusters(
-    parts: Iterable[tuple[int, Centred]], sizes: NDArray[np.intp], neurons: int
-) -> tuple[Array, Array, Array]:
-    """Of each subclass the mean (S, n), the sum of squared distances from it (S,), and the number of zero rows (S,)."""
-    means, scatters, silent = np.zeros((len(sizes), neurons)), np.zeros(len(sizes)), np.zeros(len(sizes))
-    seen = np.zeros(len(sizes))
-    for own, part in parts:
-        step = part.mean - means[own]
-        share = part.count / (seen[own] + part.count)
-        scatters[own] += part.squares.sum() + seen[own] * share * (step @ step)
-        means[own] += share * step
-        silent[own] += part.zeros
-        seen[own] += part.count
-    return means, scatters, silent
 
 
 def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: NDArray[np.bool_]) -> Array:
@@ -90,16 +74,10 @@ class _Parts:
     def _computed(self) -> Iterator[tuple[int, Centred]]:
         for number, rows in enumerate(self._group.subclasses):
             for block in short_blocks(self._site, rows):
-                yield number, centred(partial(_rectified, block), block.dtype == np.float64, silent=True)
+                yield number, centred(partial(rectified, block), block.dtype == np.float64, silent=True)
 
     def __iter__(self) -> Iterator[tuple[int, Centred]]:
         return self._computed() if self._held is None else iter(self._held)
-
-
-def _rectified(block: Numbers, dtype: DTypeLike) -> Numbers:
-    """max(block, 0), a new array of this type."""
-    rectified: Numbers = np.maximum(block, 0, dtype=dtype)
-    return rectified
 
 
 SILHOUETTE = Measure(

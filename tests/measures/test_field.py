@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import davies_bouldin_score
 
 from icc_cli.measures.chosen import choose
-from icc_cli.measures.network import measure_sites
 from icc_cli.measures.intrinsic_dimension import neighbour_ratios
+from icc_cli.measures.network import measure_sites
 from icc_cli.measures.options import Options
 from icc_cli.measures.site import ArraySite
 from icc_cli.measures.whole import Beside, Given, Head

@@ -1,6 +1,7 @@
 """`icc extract --with-test`: the test split beside the training split, in one cache."""
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -56,7 +57,7 @@ def test_the_test_split_is_what_the_network_computes_on_it(network):
         steps = [torch.from_numpy(inputs[order])]
         for layer in network:
             steps.append(layer(steps[-1]))
-    with open_cache("both.h5", "test") as cache:
+    with open_cache(Path("both.h5"), "test") as cache:
         assert cache.sample_id.tolist() == order and cache.labels.tolist() == labels[order].tolist()
         values = [site.rows(0, TEST) for site in cache.sites]
         assert [site.name for site in cache.sites] == ["1", "3"]
@@ -90,7 +91,7 @@ def test_the_training_split_is_as_without(network):
 
 def test_a_cache_without_it_says_so(network):
     assert extract("-o", "train.h5").exit_code == 0
-    with pytest.raises(FormatError, match="no test split"), open_cache("train.h5", "test"):
+    with pytest.raises(FormatError, match="no test split"), open_cache(Path("train.h5"), "test"):
         pass
 
 
@@ -103,5 +104,5 @@ def test_a_test_split_that_was_not_written_is_refused(network):
     assert extract("--with-test", "-o", "both.h5").exit_code == 0
     with h5py.File("both.h5", "r+") as file:
         del file["test/predictions/class"]
-    with pytest.raises(FormatError, match="test/predictions"), open_cache("both.h5", "test"):
+    with pytest.raises(FormatError, match="test/predictions"), open_cache(Path("both.h5"), "test"):
         pass

@@ -52,5 +52,5 @@ def parts_by_name(index: Path) -> dict[str, str]:
         raise CheckpointError(f"{index} is not the index of a checkpoint in parts: its weight_map holds no file names.")
     strange = [file for file in table.values() if Path(file).name != file]
     if strange:
-        raise CheckpointError(f"{index} names {strange[0]!r}, which is no file of its folder.")
+        raise CheckpointError(f"{index} names {strange[0]!r}, which is not in its folder.")
     return table

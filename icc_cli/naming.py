@@ -110,7 +110,7 @@ def filled(text: str, name: str) -> str:
         try:
             found = re.search(pattern, name)
         except re.error as error:
-            raise UsageError(f"{pattern!r} in {text!r} is no regular expression: {error}.") from error
+            raise UsageError(f"{pattern!r} in {text!r} is not a regular expression: {error}.") from error
         if found is None:
             raise UsageError(
                 f"{pattern!r} finds nothing in the name {name}.", "Correct it, or name models by --models."

@@ -199,7 +199,7 @@ def read(path: Path) -> Iterator[Record]:
             found = True
             yield parse(line, f"{path} line {place}")
     if not found:
-        raise FormatError(f"{path} is empty: expected one record a line.", "Run `icc measure` again.")
+        raise FormatError(f"{path} is empty: expected one record per line.", "Run `icc measure` again.")
 
 
 def _described(one: Described) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class DataRequest:
         std = _numbers("--std", self.std) or _tuple(known.get("std")) or dataset.std
         if mean is None or std is None:
             raise UsageError(
-                f"{dataset.spec} has no customary normalisation.",
+                f"{dataset.spec} has no usual normalisation.",
                 "Give --mean and --std as in training; ImageNet's are 0.485,0.456,0.406 and 0.229,0.224,0.225.",
             )
         for name, values in (("--mean", mean), ("--std", std)):
@@ -223,7 +223,7 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"{option} must be numbers between commas, got {text!r}.") from error
+        raise UsageError(f"{option} must be numbers separated by commas, got {text!r}.") from error
 
 
 def _tuple(values: object) -> tuple[float, ...] | None:

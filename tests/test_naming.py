@@ -78,7 +78,7 @@ def test_four_factories_in_one_command_are_one_set(folder):
     ranked = icc("rank", "results", "--no-controls", "--runs", "runs.csv")
     assert ranked.exit_code == 0 and "set" not in json.loads(ranked.stdout.splitlines()[0]), ranked.output
     again = icc("extract", "ckpts", "-o", "acts", "--models", "map.csv", *DATA)
-    assert again.stderr.count("is there already") == 4
+    assert again.stderr.count("is up to date") == 4
 
 
 def test_sharpness_takes_the_table_too(folder):
@@ -152,7 +152,7 @@ def test_a_table_that_does_not_fit_is_said_before_anything_is_run(folder, table,
         (("--models", "map.csv", "--model", "vgg"), "--models names every model"),
         (("--model-arg", "width=3"), "Name the model with --model"),
         (("--models", "absent.csv"), "cannot read absent.csv"),
-        (("--model", "nets.py:{re:[}"), "no regular expression"),
+        (("--model", "nets.py:{re:[}"), "not a regular expression"),
         (("--model", "nets.py:{re:xyz}"), "finds nothing in the name"),
         (("--model", "nets.py:{re:x"), "not closed"),
     ],

@@ -275,5 +275,5 @@ def _damage(path: Path) -> Iterator[None]:
         if path.stat().st_size == 0:
             reason = "it is empty"
         step = next_step(path, CACHE)
-        what = "is no cache" if step else f"is not a readable cache: {reason}"
+        what = "is not a cache" if step else f"is not a readable cache: {reason}"
         raise FormatError(f"{path} {what}.", step or HINT) from error

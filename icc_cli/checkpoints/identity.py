@@ -53,7 +53,8 @@ def refuse_what_is_something_else(path: Path) -> None:
         raise CheckpointError(f"{path} is empty.", AGAIN)
     if not start.strip(b"\0") and _all_zero(path):
         raise CheckpointError(
-            f"{path} holds zeros alone, so it is no PyTorch checkpoint.", "The copy or the download is not complete."
+            f"{path} holds nothing but zeros, so it is not a PyTorch checkpoint.",
+            "The copy or the download is not complete.",
         )
     if stage_of(path) == RECORD:
         raise CheckpointError(f"{path} holds records, not a checkpoint.", "Give it to icc rank.")
@@ -125,11 +126,13 @@ def _hdf5(path: Path) -> CheckpointError:
             keras, ours = kinds(file)
     if keras:
         return CheckpointError(
-            f"{path} is a Keras model (HDF5), no PyTorch checkpoint.", "icc reads PyTorch's and safetensors."
+            f"{path} is a Keras model (HDF5), not a PyTorch checkpoint.", "icc reads PyTorch's and safetensors."
         )
     if ours:
-        return CheckpointError(f"{path} is a cache of icc extract, no PyTorch checkpoint.", "Give it to icc measure.")
-    return CheckpointError(f"{path} is an HDF5 file, no PyTorch checkpoint.", STATE_DICT_HINT)
+        return CheckpointError(
+            f"{path} is a cache of icc extract, not a PyTorch checkpoint.", "Give it to icc measure."
+        )
+    return CheckpointError(f"{path} is an HDF5 file, not a PyTorch checkpoint.", STATE_DICT_HINT)
 
 
 def _tar_members(path: Path) -> list[str]:

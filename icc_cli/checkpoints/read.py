@@ -200,7 +200,7 @@ def _read_torch(path: Path, unsafe_pickle: bool) -> Any:
         raise CheckpointError(f"{path} asks for more memory than there is.", "Is the file damaged?") from error
     except Exception as error:
         # A damaged pickle can raise anything at all from inside the unpickler.
-        raise CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint: {_reason(error)}.", AGAIN) from error
+        raise CheckpointError(f"{path} is damaged, or is not a PyTorch checkpoint: {_reason(error)}.", AGAIN) from error
 
 
 def _refusal(path: Path, error: Exception) -> CheckpointError:
@@ -226,8 +226,8 @@ def _refusal(path: Path, error: Exception) -> CheckpointError:
     with path.open("rb") as stream:
         start = stream.read(64)
     if start[:1] == b"\x80" and TORCH_MAGIC not in start:
-        return CheckpointError(f"{path} is a plain pickle, which is no PyTorch checkpoint.", STATE_DICT_HINT)
-    return CheckpointError(f"{path} is damaged, or is no PyTorch checkpoint.", AGAIN)
+        return CheckpointError(f"{path} is a plain pickle, which is not a PyTorch checkpoint.", STATE_DICT_HINT)
+    return CheckpointError(f"{path} is damaged, or is not a PyTorch checkpoint.", AGAIN)
 
 
 def _protocol(path: Path) -> int:

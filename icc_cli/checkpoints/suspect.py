@@ -71,10 +71,10 @@ def check_safetensors(path: Path) -> None:
             header = json.loads(stream.read(length))
         except (ValueError, RecursionError, MemoryError) as error:
             raise CheckpointError(
-                f"{path} is not a readable safetensors file: its header is no JSON.", AGAIN
+                f"{path} is not a readable safetensors file: its header is not JSON.", AGAIN
             ) from error
     if not isinstance(header, dict):
-        raise CheckpointError(f"{path} is not a readable safetensors file: its header is no object.")
+        raise CheckpointError(f"{path} is not a readable safetensors file: its header is not an object.")
 
 
 def check_tensors(path: Path, state: Mapping[str, Any]) -> None:

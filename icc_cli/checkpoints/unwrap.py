@@ -54,7 +54,7 @@ def unwrap(content: Any, path: Path, state_key: str | None) -> dict[str, Tensor]
     )
     if within:
         raise CheckpointError(
-            f"{path} holds its state dict under a name that is not customary.", "Choose it with --state-key:", within
+            f"{path} holds its state dict under an unusual name.", "Choose it with --state-key:", within
         )
     raise CheckpointError(
         f"{path} holds no state dict: expected tensors by name, or one of {', '.join(WRAPPER_KEYS)}.",

@@ -26,10 +26,13 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="A .pdf, .svg or .png. Default: the figure's name, as PDF."),
 ]
-Numbers = Annotated[Path | None, typer.Option("--data", metavar="FILE.csv", help="The numbers behind the figure too.")]
+Numbers = Annotated[
+    Path | None, typer.Option("--data", metavar="FILE.csv", help="Also write the numbers behind the figure.")
+]
 Target = Annotated[str, typer.Option(metavar="NAME", help="test_accuracy, generalization_gap, or any column.")]
 LeastAccuracy = Annotated[
-    float | None, typer.Option("--min-train-accuracy", min=0, max=1, help="Leave underfitted models out.")
+    float | None,
+    typer.Option("--min-train-accuracy", min=0, max=1, help="Leave out models below this training accuracy."),
 ]
 Runs = Annotated[
     Path | None,
@@ -45,9 +48,15 @@ Hparams = Annotated[
     str | None, typer.Option(metavar="A,B", help="Hyperparameters; needed for a table, as for `icc rank`.")
 ]
 Direction = Annotated[list[str] | None, typer.Option(metavar="NAME=-1", help="As for `icc rank`.")]
-Interval = Annotated[str, typer.Option(metavar="across|within", help="Of Psi: across studies, or within the grid.")]
-Confidence = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the intervals.")]
-Controls = Annotated[bool, typer.Option("--controls/--no-controls", help="What any measure has to beat, too.")]
+Interval = Annotated[
+    str,
+    typer.Option(
+        metavar="across|within",
+        help="What the interval of Psi is about: other studies (across) or the same grid (within).",
+    ),
+]
+Confidence = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence level of the intervals.")]
+Controls = Annotated[bool, typer.Option("--controls/--no-controls", help="Also show what any measure has to beat.")]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Force = Annotated[bool, typer.Option("--force", help="Do again what is already done.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo what is up to date.")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Folder to write to, or one file (.h5, .json, .jsonl, .csv)."),
@@ -56,7 +56,7 @@ Hierarchy = Annotated[
     typer.Option(
         "--hierarchy",
         metavar="FILE",
-        help="Makes the data set's labels subclasses: columns, parent-child pairs, paths, an indented tree or JSON; "
+        help="Turns labels into subclasses: columns, parent-child pairs, paths, an indented tree or JSON; "
         "names:SEPARATOR for classes that stand in the labels' names.",
         rich_help_panel="Data",
     ),
@@ -66,7 +66,7 @@ Level = Annotated[
     typer.Option(
         "--level",
         metavar="LEVEL",
-        help="Of the hierarchy: a column's name, a depth from the top (1), or from the labels (-1).",
+        help="Level of the hierarchy: a column's name, a depth from the top (1) or from the labels (-1).",
         rich_help_panel="Data",
     ),
 ]
@@ -75,7 +75,7 @@ PerClass = Annotated[
     typer.Option(
         "--per-class",
         min=1,
-        help="Use only the first so many training images of each finest label.",
+        help="Use only the first N training images of each finest label.",
         rich_help_panel="Data",
     ),
 ]
@@ -84,7 +84,7 @@ TestPerClass = Annotated[
     typer.Option(
         "--test-per-class",
         min=1,
-        help="Use only the first so many test samples of each finest label.",
+        help="Use only the first N test samples of each finest label.",
         rich_help_panel="Data",
     ),
 ]
@@ -94,7 +94,7 @@ ImageSize = Annotated[
         "--image-size",
         min=1,
         metavar="SIDE",
-        help="Resize the shorter side to this many pixels, and take the centre square.",
+        help="Resize the shorter side to this many pixels and crop the centre square.",
         rich_help_panel="Data",
     ),
 ]
@@ -123,14 +123,16 @@ class FloatType(StrEnum):
 
 Precision = Annotated[
     FloatType,
-    typer.Option("--precision", help="Of the forward pass; bfloat16 (mixed) is faster where the hardware has it."),
+    typer.Option(
+        "--precision", help="Precision of the forward pass; bfloat16 (mixed) is faster where the hardware supports it."
+    ),
 ]
 BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
         min=1,
-        help="Samples a forward pass; the numbers do not depend on it. Default: what is fastest, within memory.",
+        help="Samples per forward pass; results do not depend on it. Default: the fastest that fits in memory.",
         show_default=False,
     ),
 ]
@@ -145,11 +147,13 @@ Activations = Annotated[
 ]
 Sites = Annotated[
     list[str] | None,
-    typer.Option("--sites", metavar="GLOB", help="Only sites of such names; repeat it.", rich_help_panel="Sites"),
+    typer.Option("--sites", metavar="GLOB", help="Only sites whose names match; repeatable.", rich_help_panel="Sites"),
 ]
 ExcludeSites = Annotated[
     list[str] | None,
-    typer.Option("--exclude-sites", metavar="GLOB", help="No sites of such names; repeat it.", rich_help_panel="Sites"),
+    typer.Option(
+        "--exclude-sites", metavar="GLOB", help="No sites whose names match; repeatable.", rich_help_panel="Sites"
+    ),
 ]
 NeuronAxis = Annotated[
     list[str] | None,
@@ -157,7 +161,7 @@ NeuronAxis = Annotated[
         "--neuron-axis",
         metavar="GLOB=AXIS",
         help="The axis of the activation's input that holds the neurons of such sites, where the layers do not say; "
-        "repeat it.",
+        "repeatable.",
         rich_help_panel="Sites",
     ),
 ]
@@ -176,7 +180,7 @@ ModelSpec = Annotated[
 ModelArg = Annotated[
     list[str] | None,
     typer.Option(
-        "--model-arg", metavar="KEY=VALUE", help="An argument of the model; repeat it.", rich_help_panel="Model"
+        "--model-arg", metavar="KEY=VALUE", help="An argument of the model; repeatable.", rich_help_panel="Model"
     ),
 ]
 Models = Annotated[
@@ -192,7 +196,7 @@ Models = Annotated[
 StateKey = Annotated[
     str | None,
     typer.Option(
-        "--state-key", metavar="KEY", help="Which entry of the file holds the weights.", rich_help_panel="Model"
+        "--state-key", metavar="KEY", help="The entry of the file that holds the weights.", rich_help_panel="Model"
     ),
 ]
 UnsafePickle = Annotated[
@@ -205,11 +209,13 @@ UnsafePickle = Annotated[
 ]
 Shard = Annotated[
     str | None,
-    typer.Option("--shard", metavar="i/n", help="Do only the i-th of n parts of the inputs, balanced by size."),
+    typer.Option("--shard", metavar="i/n", help="Do only part i of n of the inputs, balanced by size."),
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", min=1, help="Inputs at once, a process each; the cores are divided.", show_default=False),
+    typer.Option(
+        "--jobs", min=1, help="Inputs to work on at once, one process each; they share the cores.", show_default=False
+    ),
 ]
 
 

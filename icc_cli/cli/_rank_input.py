@@ -126,4 +126,4 @@ def _standard_input(inputs: Sequence[str]) -> list[str]:
     try:
         return [line for line in sys.stdin.read().removeprefix("\ufeff").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
-        raise FormatError(f"standard input is no text: {error}.") from error
+        raise FormatError(f"standard input is not text: {error}.") from error

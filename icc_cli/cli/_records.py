@@ -82,7 +82,7 @@ class Printer:
             for note in recorded.record.notes:
                 self._notes.setdefault(note, []).append(recorded.record.checkpoint)
         else:
-            self._report.note(f"{recorded.path} is there already.")
+            self._report.note(f"{recorded.path} is up to date; skipped (--force to redo).")
         if recorded.path:
             typer.echo(recorded.path)
         elif self._form is Format.json:

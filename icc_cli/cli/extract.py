@@ -95,7 +95,7 @@ def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", fo
     subject = request.subject(item.path, item.name.as_posix())
     key = of_subject(subject, how).content_key
     if not force and path.exists() and stored_content_key(path) == key:
-        report.note(f"{path} is there already.")
+        report.note(f"{path} is up to date; skipped (--force to redo).")
         return path
     if not force:
         refuse_another(path, stored_weights(path), subject.checkpoint.weights_sha256)

@@ -52,7 +52,7 @@ def measure(
             metavar="NAME,...",
             help="What to compute, and nothing else: groups (paper, geometry, dimension, neurons, subclass, outputs, "
             "controls, all), names (c1), or anyone's measure as file.py:NAME, package.module:NAME or an installed "
-            "plug-in; repeat it. Default: paper.",
+            "plug-in; repeatable. Default: paper.",
             show_default=False,
         ),
     ] = None,

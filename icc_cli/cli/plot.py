@@ -1,4 +1,4 @@
-"""`icc plot`: the paper's figures, from records and caches that are there already."""
+"""`icc plot`: the paper's figures, from existing records and caches."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -96,7 +96,7 @@ def k(
     target: Target = "test_accuracy",
     min_train_accuracy: LeastAccuracy = None,
     runs: Runs = None,
-    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the bands.")] = 0.95,
+    confidence: Annotated[float, typer.Option(min=0.5, max=0.9999, help="Confidence level of the bands.")] = 0.95,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -159,6 +159,6 @@ def _asked(
     return Asked(selection, Settings(directions_of(direction or []), least, controls=controls), SideTables(runs))
 
 
-app = typer.Typer(no_args_is_help=True, help="The paper's figures, from records and caches that are there already.")
+app = typer.Typer(no_args_is_help=True, help="The paper's figures, from existing records and caches.")
 _OWN = {command.__name__: command for command in (scatter, k, sites, training)}
 COMMANDS = (*(_OWN.get(name) or _of_study(name, about) for name, (_, about) in FIGURES.items()), neurons)

@@ -27,10 +27,10 @@ def neurons(
     data: Numbers = None,
     neuron: Annotated[
         list[str] | None,
-        typer.Option(metavar="SITE:N", help="Neuron N (from 0) of a site; repeat it. Default: the most selective."),
+        typer.Option(metavar="SITE:N", help="Neuron N (from 0) of a site; repeatable. Default: the most selective."),
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this class or subclass (name or number); repeat it.")
+        list[str] | None, typer.Option(metavar="NAME", help="Only this class or subclass (name or number); repeatable.")
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=8, help="How many neurons for each of c3 and c1.")] = 3,
     images: Annotated[

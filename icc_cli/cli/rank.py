@@ -79,11 +79,12 @@ def rank(
         list[str] | None, typer.Option(metavar="NAME=-1", help="-1 when a larger NAME predicts a smaller target.")
     ] = None,
     min_train_accuracy: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave underfitted models out.")
+        float | None, typer.Option(min=0, max=1, help="Leave out models below this training accuracy.")
     ] = None,
-    common: Annotated[bool, typer.Option("--common", help="Only the models that have every measure.")] = False,
+    common: Annotated[bool, typer.Option("--common", help="Use only the models that have every measure.")] = False,
     controls: Annotated[
-        bool, typer.Option("--controls/--no-controls", help="Rank the trivial too: random, parameters, train_loss, ...")
+        bool,
+        typer.Option("--controls/--no-controls", help="Rank trivial measures too: random, parameters, train_loss, ..."),
     ] = True,
     pool: Annotated[
         bool, typer.Option("--pool", help="One table for records of different data sets and architectures.")
@@ -98,24 +99,24 @@ def rank(
         ),
     ] = "kendall",
     seeds: Annotated[
-        Seeds, typer.Option(help="Keep seeds apart, average over them, or as they repeat over configurations.")
+        Seeds, typer.Option(help="Keep seeds apart, average over them, or decide by how they repeat (auto).")
     ] = Seeds.auto,
     runs: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Settings and results by checkpoint: a table, or an export (W&B, MLflow, Optuna, ...).",
+            help="Hyperparameters and results of each checkpoint: a table, or an export (W&B, MLflow, Optuna, ...).",
         ),
     ] = None,
     join: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="More measures by checkpoint, from a table.")
+        Path | None, typer.Option(metavar="FILE", help="A table with more measures of each checkpoint.")
     ] = None,
     key: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Of --runs and --join: the column that names the checkpoint.")
+        str | None, typer.Option(metavar="COLUMN", help="The column of --runs and --join that names the checkpoint.")
     ] = None,
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Columns of --runs that are results. Default: by their names."),
+        typer.Option(metavar="A,B", help="Columns of --runs that are results. Default: decided by their names."),
     ] = None,
     convention: Annotated[
         Convention | None,
@@ -123,11 +124,16 @@ def rank(
     ] = None,
     interval: Annotated[
         Interval | None,
-        typer.Option(help="Of Psi: across studies (default), or within the same grid.", rich_help_panel=KENDALL),
+        typer.Option(
+            help="What the interval of Psi is about: other studies (across, the default) or the same grid (within).",
+            rich_help_panel=KENDALL,
+        ),
     ] = None,
     given: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Hold a measure or metric fixed: partial ranking.", rich_help_panel=KENDALL),
+        typer.Option(
+            metavar="NAME", help="Rank with a measure or metric held fixed (partial ranking).", rich_help_panel=KENDALL
+        ),
     ] = None,
     versus: Annotated[
         str | None,
@@ -139,20 +145,23 @@ def rank(
         str | None,
         typer.Option(metavar="MEASURE:AXIS", help="Print each group's tau instead.", rich_help_panel=KENDALL),
     ] = None,
-    confidence: Annotated[float | None, typer.Option(min=0.5, max=0.9999, help="Of the intervals; 0.95.")] = None,
+    confidence: Annotated[
+        float | None, typer.Option(min=0.5, max=0.9999, help="Confidence level of the intervals (0.95).")
+    ] = None,
     bootstrap: Annotated[
         int | None, typer.Option(min=0, help="Resamples for intervals of the other scores, such as 2000.")
     ] = None,
-    random_seed: Annotated[int | None, typer.Option(min=0, help="Of the resamples.")] = None,
+    random_seed: Annotated[int | None, typer.Option(min=0, help="Seed of the resamples.")] = None,
     test_samples: Annotated[
-        int | None, typer.Option(min=1, help="Test samples behind the target; weights the pairs of sign-error.")
+        int | None,
+        typer.Option(min=1, help="Number of test samples behind the target; weights the pairs of sign-error."),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="A file (.csv, .json, .jsonl, .md, .tex, .txt), or a folder for one."),
     ] = None,
     format: options.TableFormat = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Groups, pairs and ties in the table.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show groups, pairs and ties in the table.")] = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:

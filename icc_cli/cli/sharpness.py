@@ -39,7 +39,7 @@ def sharpness(
     inputs: Annotated[list[str], typer.Argument(metavar="CKPT...", help="Checkpoints, folders of them, or - (stdin).")],
     output: options.Output = None,
     mode: Annotated[
-        str, typer.Option(help="random (1/sigma'), worst (1/alpha'), or both between a comma.")
+        str, typer.Option(help="random (1/sigma'), worst (1/alpha'), or both separated by a comma.")
     ] = "random,worst",
     target: Annotated[
         str, typer.Option(metavar="KIND:X", help="Accuracy to keep: accuracy:0.9, or drop:0.1 from the network's own.")
@@ -59,15 +59,15 @@ def sharpness(
         Method, typer.Option(help="The default search, or the authors' bisection (slow, no standard error).")
     ] = Method.sequential,
     tolerance: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="Standard error to search to, as a share of the value.")
+        float, typer.Option(min=0.001, max=1.0, help="Search until the standard error is this share of the value.")
     ] = 0.05,
     max_samples: Annotated[
-        int | None, typer.Option(min=1, help="Use so many training images, drawn at random.", show_default=False)
+        int | None, typer.Option(min=1, help="Use this many training images, drawn at random.", show_default=False)
     ] = None,
     ascent_steps: Annotated[
         int, typer.Option(min=5, help="Steps of gradient ascent in 1/alpha' (the authors': 250).")
     ] = 250,
-    seed: Annotated[int, typer.Option(help="Of all random numbers; each checkpoint's own derive from it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers; each checkpoint derives its own.")] = 0,
     *,
     networks: Networks,
     jobs: options.Jobs = None,

@@ -45,23 +45,25 @@ class SubmitCommand(TyperCommand):
 def submit(
     ctx: typer.Context,
     array: Annotated[
-        int | None, typer.Option(min=1, help="Tasks at most. Default: as many as the inputs are worth.")
+        int | None, typer.Option(min=1, help="At most this many tasks. Default: as many as the inputs are worth.")
     ] = None,
     by_rows: Annotated[
         bool, typer.Option("--by-rows", help="Each task of `extract` takes a part of the samples, of every checkpoint.")
     ] = False,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs a task.")] = 0,
-    cpus: Annotated[int, typer.Option(min=1, help="Cores a task.")] = 1,
-    mem: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory a task, such as 8G.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="TIME", help="Time limit of a task, such as 2:00:00.")] = None,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs per task.")] = 0,
+    cpus: Annotated[int, typer.Option(min=1, help="Cores per task.")] = 1,
+    mem: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory per task, such as 8G.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="TIME", help="Time limit per task, such as 2:00:00.")] = None,
     partition: Annotated[str | None, typer.Option(metavar="NAME", help="Slurm's partition.")] = None,
     after: Annotated[
-        list[str] | None, typer.Option(metavar="JOB", help="Start when this job has ended; repeat it.")
+        list[str] | None, typer.Option(metavar="JOB", help="Start after this job has ended; repeatable.")
     ] = None,
-    logs: Annotated[Path, typer.Option(help="Folder for a folder of each job: script, logs.")] = Path("icc-jobs"),
-    executor: Annotated[Executor, typer.Option(help="Slurm, or processes of this machine.")] = Executor.slurm,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the job; the exit code says how it ended.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the script and submit nothing.")] = False,
+    logs: Annotated[Path, typer.Option(help="Where each job gets a folder with its script and logs.")] = Path(
+        "icc-jobs"
+    ),
+    executor: Annotated[Executor, typer.Option(help="Slurm, or processes on this machine.")] = Executor.slurm,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the job; the exit code says how it ended.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the script without submitting it.")] = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -197,5 +199,7 @@ def _passed_through(arguments: list[str]) -> list[str]:
         elif lines and "=" not in lines[-1] and " " not in lines[-1]:
             lines[-1] += f" {shlex.quote(argument)}"
         else:
-            raise UsageError(f"{argument!r} is no option of icc submit or of sbatch.", "The command comes after --.")
+            raise UsageError(
+                f"{argument!r} is not an option of icc submit or of sbatch.", "The command comes after --."
+            )
     return lines

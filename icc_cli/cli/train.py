@@ -33,7 +33,9 @@ def train(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the checkpoints.")] = Path("ckpts"),
-    list_only: Annotated[bool, typer.Option("--list", help="Print the grid's configurations, and train none.")] = False,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="Print the grid's configurations without training.")
+    ] = False,
     form: options.TableFormat = None,
     model: options.ModelSpec = None,
     model_arg: options.ModelArg = None,
@@ -56,7 +58,7 @@ def train(
         str, typer.Option(metavar="1,2,5", help="Save these epochs (0: untrained) too, in OUTPUT-epochs.")
     ] = "",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Networks at once. Default: one for each available core; 4 a GPU.")
+        int | None, typer.Option(min=1, help="Networks to train at once. Default: one per core; 4 per GPU.")
     ] = None,
     device: options.Device = "auto",
     precision: Annotated[str, typer.Option(help="float32, bfloat16 (mixed); auto takes bfloat16 on a GPU.")] = "auto",
@@ -132,7 +134,7 @@ def _epochs(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(",") if part)
     except ValueError as error:
-        raise UsageError(f"--save-epochs must be whole numbers between commas, got {text!r}.") from error
+        raise UsageError(f"--save-epochs must be whole numbers separated by commas, got {text!r}.") from error
 
 
 def _train(

@@ -74,4 +74,4 @@ def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
     try:
         return [Listed(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError, TypeError) as error:
-        raise FormatError(f"{file} is no list of inputs: {error}.", "Submit the command again.") from error
+        raise FormatError(f"{file} is not a list of inputs: {error}.", "Submit the command again.") from error

@@ -61,7 +61,7 @@ def _plain(file: Any, name: str, path: Path) -> Any:
 
     item = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
     if not isinstance(item, h5py.Dataset) or item.is_virtual or item.external:
-        raise DataError(f"/{name} in {path} is no data set of that very file, but a link or a group.", HINT)
+        raise DataError(f"/{name} in {path} is a link or a group, not a data set of the file itself.", HINT)
     return item
 
 

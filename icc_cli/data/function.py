@@ -66,13 +66,13 @@ def _arrays(given: Any, found: Named) -> dict[str, Any]:
         return _part(given[0], "", found) | _part(given[1], "test_", found)
     if isinstance(given, tuple | list):
         return _part(given, "", found)
-    raise DataError(f"{found.text} gives a {type(given).__name__}, which is no data set.", GIVES)
+    raise DataError(f"{found.text} gives a {type(given).__name__}, which is not a data set.", GIVES)
 
 
 def _by_name(given: Mapping[Any, Any], spec: str) -> dict[str, Any]:
     unknown = [str(name) for name in given if not is_known(str(name))]
     if unknown:
-        raise DataError(f"{spec} gives {unknown[0]!r}, which is no name that is read.", HINT)
+        raise DataError(f"{spec} gives {unknown[0]!r}, which is not a name that icc reads.", HINT)
     return {str(name): _plain(values) for name, values in given.items()}
 
 
@@ -84,7 +84,7 @@ def _part(given: Any, prefix: str, found: Named) -> dict[str, Any]:
     elif isinstance(given, tuple | list) and len(given) in (2, 3):
         parts = tuple(_plain(part) for part in given)
     else:
-        raise DataError(f"{found.text} gives a {type(given).__name__} that is no split of a data set.", GIVES)
+        raise DataError(f"{found.text} gives a {type(given).__name__} that is not a split of a data set.", GIVES)
     pixels = isinstance(parts[0], np.ndarray) and parts[0].dtype == np.uint8
     names = ("images" if pixels else "inputs", "labels", "sublabels")
     return {prefix + name: part for name, part in zip(names, parts, strict=False) if part is not None}

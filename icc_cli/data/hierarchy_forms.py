@@ -114,7 +114,7 @@ def _json(content: str, path: Path) -> Rows | Graph | None:
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the hierarchy {path} is no JSON: {error}.") from error
+        raise UsageError(f"the hierarchy {path} is not JSON: {error}.") from error
     if isinstance(tree, list) and tree and all(isinstance(row, dict) and "children" not in row for row in tree):
         columns = list(tree[0])
         if len(columns) > 1 and all(list(row) == columns for row in tree):

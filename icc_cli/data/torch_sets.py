@@ -116,7 +116,7 @@ def _parts(sample: Any, where: str) -> tuple[dict[str, NDArray[Any]], tuple[int,
     try:
         numbers = tuple(int(value) for value in given)
     except (TypeError, ValueError) as error:
-        raise DataError(f"a label of {where} is no whole number: {given}.", HINT) from error
+        raise DataError(f"a label of {where} is not a whole number: {given}.", HINT) from error
     return {str(name): _array(value, len(inputs) == 1, where) for name, value in inputs.items()}, numbers
 
 

@@ -124,7 +124,7 @@ def _parsed(path: Path) -> ast.Module:
             return ast.parse(stream.read(), str(path))
     except (SyntaxError, ValueError, OSError, RecursionError) as error:
         line = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise UsageError(f"{path} is no Python that can be read: {reason(error)}{line}.") from error
+        raise UsageError(f"{path} is not valid Python: {reason(error)}{line}.") from error
 
 
 def _run(work: Callable[[], Any], failed: str, path: Path | None = None) -> Any:

@@ -57,7 +57,7 @@ class Measure(About):
             if value not in choices:
                 raise UsageError(f"the measure {self.name!r} has {field} {value!r}, expected one of {choices}.")
         if not self.name or not all(c.isalnum() or c in "_.-'" for c in self.name):
-            raise UsageError(f"{self.name!r} is no name for a measure.", "Use letters, digits, _ . - and '.")
+            raise UsageError(f"{self.name!r} cannot name a measure.", "Use letters, digits, _ . - and '.")
         if not self.settings and self.reduce is None and self.take == "best":
             object.__setattr__(self, "settings", {"neurons": ("k",), "sites": ("layer_k",)}.get(self.over, ()))
 

@@ -67,9 +67,9 @@ def notes(measures: Mapping[str, Expected], target: str, told: Mapping[str, Abou
     declared = [name for name in measures if catalog.find(base_name(name)) or base_name(name) in told]
     way = sense(target)
     if way < 0 and declared:
-        lines.append(f"{target} is to be small: measures that rise with accuracy have direction -1.")
+        lines.append(f"smaller {target} is better: measures that rise with accuracy have direction -1.")
     if way == 0:
-        lines.append(f"whether {target} is to be large or small is not known from its name: taken as large.")
+        lines.append(f"the name {target} does not say whether larger is better: taken as larger.")
     if way < 0 and (plain := [name for name in measures if name not in declared]):
         shown = ", ".join(plain[:4]) + (" and others" if len(plain) > 4 else "")
         lines.append(f"nothing is declared of {shown}: direction +1; --direction NAME=-1 turns it.")

@@ -100,7 +100,7 @@ def _finite(table: ModelTable, told: list[str]) -> ModelTable:
     if not infinite.any():
         return table
     found = [f"{name} ({n})" for name, n in zip(table.columns, infinite.sum(axis=0).tolist(), strict=True) if n]
-    told.append(f"infinite, which is no value, and left out of the measure: {listed(found)}.")
+    told.append(f"infinite, and so left out of the measure: {listed(found)}.")
     return replace(table, values=np.where(infinite, np.nan, table.values))
 
 

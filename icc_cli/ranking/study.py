@@ -46,7 +46,7 @@ class Settings:
         if self.seeds not in get_args(Seeds):
             raise UsageError(f"--seeds {self.seeds} is none of {', '.join(get_args(Seeds))}.")
         if self.min_train_accuracy is not None and not 0 <= self.min_train_accuracy <= 1:
-            raise UsageError(f"--min-train-accuracy {self.min_train_accuracy:g} is no fraction of one.")
+            raise UsageError(f"--min-train-accuracy {self.min_train_accuracy:g} is not between 0 and 1.")
 
 
 @dataclass(frozen=True)

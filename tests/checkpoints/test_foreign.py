@@ -292,7 +292,7 @@ IDENTITY = {
     "stored.pt": (archive(model__base=b"", **{"model/base.pt": TORCH}), "zip archive of other files.*model/base.pt"),
     "tarred.pth.tar": (tarred(TORCH), "tar archive.*base.pt"),
     "gz.pt": (gzip.compress(TORCH), "gzip"),
-    "zeros.pt": (bytes(5000), "zeros alone"),
+    "zeros.pt": (bytes(5000), "nothing but zeros"),
     "half.pt": (TORCH[: len(TORCH) // 2], "its end is missing"),
     "tail.pt": (TORCH[: len(TORCH) // 2] + bytes(len(TORCH) // 2), "its end is missing"),
     "flipped.pt": (flipped(TORCH), "checksum of its part archive/data/0 does not fit"),

@@ -38,7 +38,7 @@ MISTAKES = [
     (f"{PLAIN} {WRN}", 2, "Name them with --data."),
     (f"{PLAIN} {WRN} --data npz:d.npz --mean 125.3 --std 63", 2, "divided by 255: --mean 0.491."),
     (f"{PLAIN} {WRN} --data npz:d.npz --mean 0.4 --std 63", 2, "divided by 255: --std 0.247."),
-    (f"{PLAIN} {WRN} --data npz:d.npz --mean '0.4 0.4' --std 0.3", 2, "numbers between commas"),
+    (f"{PLAIN} {WRN} --data npz:d.npz --mean '0.4 0.4' --std 0.3", 2, "numbers separated by commas"),
     (f"{PLAIN} {WRN} --data npz:d.npz --mean 0.4,0.4,0.4 --std 0.3", 2, "has 3 values, and the images have 1 channel"),
     # models
     (f"{PLAIN} {DATA}", 2, "Name it with --model"),

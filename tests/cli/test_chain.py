@@ -117,21 +117,21 @@ def test_done_work_is_kept_until_something_changes(checkpoints, tmp_path):
     icc(*arguments)
     first = (tmp_path / "a.h5").stat().st_mtime_ns
     again = icc(*arguments)
-    assert again.stdout == f"{tmp_path / 'a.h5'}\n" and "is there already" in again.stderr
+    assert again.stdout == f"{tmp_path / 'a.h5'}\n" and "is up to date" in again.stderr
     assert (tmp_path / "a.h5").stat().st_mtime_ns == first
-    assert "is there already" not in icc(*arguments, "--std", "0.5").stderr
+    assert "is up to date" not in icc(*arguments, "--std", "0.5").stderr
     assert (tmp_path / "a.h5").stat().st_mtime_ns > first
     measure = ["measure", tmp_path / "a.h5", "-o", tmp_path / "r"]
     icc(*measure)
-    assert "is there already" in icc(*measure).stderr
+    assert "is up to date" in icc(*measure).stderr
     for changed in (["--all-k"], ["--k", "3", "--force"], ["--force"]):
-        assert "is there already" not in icc(*measure, *changed).stderr
+        assert "is up to date" not in icc(*measure, *changed).stderr
 
 
 def test_bfloat16_is_near_float32_and_another_cache(checkpoints, caches, tmp_path):
     mixed = ["extract", checkpoints / "wrn.pt", "-o", tmp_path / "a.h5", "--precision", "bfloat16"]
     assert icc(*mixed).returncode == 0
-    assert "is there already" in icc(*mixed).stderr
+    assert "is up to date" in icc(*mixed).stderr
     with h5py.File(tmp_path / "a.h5") as rough, h5py.File(caches / "wrn.h5") as exact:
         assert json.loads(rough.attrs["metadata"])["dtype"] == "bfloat16"
         assert rough.attrs["content-key"] != exact.attrs["content-key"]
@@ -249,7 +249,7 @@ def test_a_killed_measure_leaves_whole_records_and_is_completed_by_the_same_comm
     for path in tmp_path.glob("*.json"):
         assert json.loads(path.read_text())["record"] == "icc-measure"
     again = icc("measure", "--all-k", caches, "-o", tmp_path)
-    assert again.returncode == 0 and "is there already" in again.stderr
+    assert again.returncode == 0 and "is up to date" in again.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.measure.json" for name in sorted(MODELS)]
     fresh = icc("measure", "--all-k", caches).stdout
     assert "".join(path.read_text() for path in sorted(tmp_path.iterdir())) == fresh

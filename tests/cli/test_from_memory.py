@@ -32,7 +32,7 @@ def test_records_equal_those_of_caches_to_the_last_bit(checkpoints, caches, tmp_
     assert sorted(path.suffix for path in checkpoints.iterdir()) == [".pt"] * 3
     # A record of either way is one of the other: nothing is done twice.
     again = icc("measure", checkpoints, *EVERYTHING, "-o", from_caches)
-    assert again.stderr.count("is there already") == 3
+    assert again.stderr.count("is up to date") == 3
 
 
 def test_the_options_of_extract_are_those_of_the_network(network):

@@ -74,7 +74,7 @@ def test_a_record_is_replaced_where_nothing_of_it_is_lost(folder, tmp_path):
     assert icc(f"{measure} --convention reference").exit_code == 2 and stored()["convention"] == "paper"
     assert icc(f"{measure} --k 5 --force").exit_code == 0 and stored()["k"] == 5
     assert icc(f"{measure} --k 5 --all-k").exit_code == 0 and stored()["all_k"]
-    assert "is there already" in icc(f"{measure} --k 5 --all-k").stderr
+    assert "is up to date" in icc(f"{measure} --k 5 --all-k").stderr
 
 
 def test_another_sharpness_is_kept_too(folder, tmp_path):

@@ -112,7 +112,7 @@ def test_numbers_for_labels_without_names(tmp_path):
         ("label,fam,king\ncat,f,a\ndog,c,a\noak_tree,t,p\nrose,t,p\n", None, r"several levels.*fam \(3 .*king \(2 "),
         ("one\ntwo\n", None, "no known form"),
         ("", None, "no known form"),
-        ("{1", None, "no JSON"),
+        ("{1", None, "not JSON"),
         (json.dumps(TWICE), None, r"several classes.*\n  rose"),
     ],
 )  # fmt: skip

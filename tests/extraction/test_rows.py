@@ -65,10 +65,10 @@ def test_they_are_measured_as_one(parts):
     assert done.exit_code == 0 and done.stdout.split() == ["results/net.measure.json"], done.stderr
     found = json.loads(Path("results/net.measure.json").read_text())
     assert found["measures"] == pytest.approx(measure("whole/net.h5", measures="all", k=3).measures, rel=1e-5)
-    # A pipe names every part; one record comes of them, and is there already for the others.
+    # A pipe names every part; one record comes of them, and is up to date for the others.
     piped = run("measure", "-", "-o", "results", *named, text="\n".join(parts))
     assert set(piped.stdout.split()) == {"results/net.measure.json"}
-    assert piped.stderr.count("is there already") == PARTS
+    assert piped.stderr.count("is up to date") == PARTS
     shown = json.loads(run("inspect", parts[0]).stdout)
     assert (shown["samples"], shown["test samples"]) == (TRAIN, TEST)
 
@@ -104,7 +104,7 @@ def test_parts_that_there_cannot_be(network, text, why):
 
 def test_a_part_is_kept(parts):
     done = extract("--with-test", "-o", "acts", "--rows", "2/3")
-    assert done.exit_code == 0 and "is there already" in done.stderr
+    assert done.exit_code == 0 and "is up to date" in done.stderr
 
 
 def test_a_job_array_over_the_rows(network):

@@ -196,12 +196,12 @@ def test_what_does_not_train_is_run(name, tmp_path):
     [
         ("value = 1/0", r"cannot be run: division by zero \(line 1\)"),
         ("import no_such_thing_at_all", "No module named 'no_such_thing_at_all'"),
-        ("def f(:", r"no Python that can be read: .*\(line 1\)"),
+        ("def f(:", r"not valid Python: .*\(line 1\)"),
         ("import sys\nsys.exit('no')", r"ends Python on import \(exit no\)"),
         (PARSER + "parser.add_argument('data')\nparser.parse_args()", r"ends Python on import \(exit 2\)"),
         ("def other(): pass", r"has no 'value' for the model. It defines other"),
         ("from ....... import x\nvalue = 1", "cannot be"),
-        ("\x00", "no Python"),
+        ("\x00", "not valid Python"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_a_sentence(text, words, tmp_path):

@@ -72,7 +72,7 @@ def test_a_changed_file_is_computed_again_and_an_unchanged_one_is_not(caches, tm
     command = ("measure", "--measure", "mine.py:FIRING", caches / "wrn.h5", "-o", "out")
     first = icc(*command, cwd=tmp_path)
     before = (tmp_path / "out" / "wrn.measure.json").read_text()
-    assert "wrn.measure.json is there already" in icc(*command, cwd=tmp_path).stderr
+    assert "wrn.measure.json is up to date" in icc(*command, cwd=tmp_path).stderr
     (tmp_path / "mine.py").write_text(MINE.replace("> 0", "> 100"))
     icc(*command, cwd=tmp_path)
     after = (tmp_path / "out" / "wrn.measure.json").read_text()

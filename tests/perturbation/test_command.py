@@ -36,7 +36,7 @@ def test_records_resume_and_rank(checkpoints, tmp_path):
         assert detail["inverse"] == record["measures"][name]
         assert detail["bn"] == ("batch" if name.endswith("kernels") else "eval")
     again = icc("sharpness", checkpoints, "-o", tmp_path / "r", *QUICK)
-    assert again.stdout == done.stdout and again.stderr.count("is there already") == 3
+    assert again.stdout == done.stdout and again.stderr.count("is up to date") == 3
     # One alone, under another name, gives the same numbers: serial and parallel runs agree.
     shutil.copy(checkpoints / "vgg-fast.pt", tmp_path / "copy.pt")
     (alone,) = records(icc("sharpness", tmp_path / "copy.pt", *QUICK))

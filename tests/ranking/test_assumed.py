@@ -131,7 +131,7 @@ def test_what_options_cannot_be():
         ({"interval": "both"}, "neither across nor within"),
         ({"seeds": "wthin"}, "none of auto, within, average"),
         ({"directions": {"m": 3}}, "expected 1 or -1"),
-        ({"min_train_accuracy": 93}, "no fraction of one"),
+        ({"min_train_accuracy": 93}, "not between 0 and 1"),
         ({"given": "random", "confidence": 0.9}, "--given has no intervals"),
         ({"explain": "m:lr", "interval": "within"}, "--explain has no intervals"),
     ):

@@ -150,7 +150,7 @@ def test_a_target_to_be_small_turns_what_goes_with_accuracy(target):
     goal = [record["metrics"][target] for record in records]
     row, said = one(CASES / "records_loss_targets.jsonl", "--target", target, "--measures", "c1")
     assert_row(row, hparams, measure, goal, direction=-1)
-    assert f"{target} is to be small" in said
+    assert f"smaller {target} is better" in said
 
 
 def test_bounds_stay_within_one():

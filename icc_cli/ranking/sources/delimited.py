@@ -147,7 +147,7 @@ def _rows(lines: Iterable[str], header: Header, start: int, where: str) -> Itera
                 )
             yield place, row
     except csv.Error as error:
-        raise FormatError(f"{where} line {start + reader.line_num - 1} is no row of a table: {error}.") from error
+        raise FormatError(f"{where} line {start + reader.line_num - 1} is not a row of a table: {error}.") from error
 
 
 def _numbers(block: Sequence[str], header: Header, columns: Sequence[int]) -> Floats | None:

@@ -128,7 +128,7 @@ def flat(row: Mapping[str, Any], where: str) -> Cells:
                 value = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "None", value))
             except (ValueError, SyntaxError) as error:
                 raise FormatError(
-                    f"{where} has a {name!r} that is no dictionary: {value[:60]} ...", "Export it as JSON."
+                    f"{where} has a {name!r} that is not a dictionary: {value[:60]} ...", "Export it as JSON."
                 ) from error
         if name in NESTED and isinstance(value, dict):
             cells |= _nested("metrics" if name in RESULTS else "params", value)

@@ -94,7 +94,7 @@ def text_rows(text: str, where: str) -> list[Cells]:
         return list(read_rows(text.splitlines(keepends=True), where))
     rows = json_rows_of(text)
     if rows is None:
-        raise FormatError(f"{where} is no list of objects.", "Expected one object for each run.")
+        raise FormatError(f"{where} is not a list of objects.", "Expected one object for each run.")
     return rows
 
 

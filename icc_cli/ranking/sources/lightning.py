@@ -36,7 +36,7 @@ def _settings(path: Path) -> JsonObject:
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), _plain_loader()) or {}
     except yaml.YAMLError as error:
-        raise FormatError(f"{path} is no plain YAML: {error}.", "Keep plain values in it.") from error
+        raise FormatError(f"{path} is not plain YAML: {error}.", "Keep plain values in it.") from error
     if not isinstance(found, dict):
         raise FormatError(f"{path} holds no settings by name.")
     return found

@@ -205,7 +205,7 @@ def test_a_dataset_too_large_for_memory_is_read_when_needed(tmp_path, monkeypatc
         (DATASETS + "data = Data(lambda i: (x[i] + [0][i > 7:], 1))", "sample 8 of .*mine.py:data fails: "),
         (DATASETS + "data = Data(lambda i: (x[i], 1)), Data(lambda i: (x[i], 1)), 3", "fails: "),
         ("def data(): return 3", "gives a int, which is not a data set"),
-        ("def data(): return {'inputs': np.zeros((3, 2)), 'lables': np.zeros(3, int)}", "'lables', which is not a name"),
+        ("def data(): return {'inputs': np.zeros((3, 1)), 'lables': np.zeros(3, int)}", "'lables', which is not"),
         ("def data(): return 1 / 0", "fails: division by zero"),
         ("def data(n): return n", "missing 1 required positional argument"),
         ("def other(): pass", "has no 'data'"),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.directions import Clusters, centred, clusters
+from icc_cli.measures.moments import SMALLEST
 from icc_cli.measures.site import Array, Numbers, Site, short_blocks, some_rows
 from icc_cli.measures.spectrum import Grams, grams
 from icc_cli.measures.view import SiteView
@@ -105,10 +106,13 @@ class Features(SiteView):
         """One more pass over the rows, centred on their class."""
         _, vectors = self.directions
         distances, along = [], np.zeros(vectors.shape[1])
+        fits = SMALLEST < self.variances.max() < 1 / SMALLEST  # squares do, in float32
         for group, own in zip(self.classes, self.class_moments, strict=True):
             total, squares = 0.0, np.zeros(vectors.shape[1])
-            for block in short_blocks(self.site, group.rows):
-                rows = block - own.mean.astype(block.dtype)
+            for block in short_blocks(self.site, group.rows) if fits else self.blocks(group.rows):
+                near = own.mean.astype(block.dtype)
+                rows = block - near
+                rows -= (own.mean - near).astype(block.dtype)
                 total += float(np.sqrt(np.einsum("ij,ij->i", rows, rows)).sum(dtype=np.float64))
                 projected = _projected(rows, vectors)
                 squares += np.einsum("ij,ij->j", projected, projected)

@@ -7,13 +7,15 @@ from icc_cli.measures.declare import Measure
 from icc_cli.measures.features import Features
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array
+from icc_cli.measures.site import Array, Numbers, short_blocks
 from icc_cli.measures.spectrum import VECTORS, principal
 
 CUTOFF = 1e-10
 """Share of the covariance's largest singular value under which one is left out."""
 TIE = 1e-12
 """A sample as near to another subclass as to its own, to rounding, is no hit."""
+SHORT_ERROR = 1e-4
+"""Lead, of a sample's squared length, under which it is computed in float64."""
 
 
 def subclass_ncm(view: Features) -> Array:
@@ -37,26 +39,41 @@ def _above_chance(view: Features, group: ClassGroup, subclasses: list[Moments]) 
     sizes = np.array([own.count for own in subclasses])
     centre = np.average([own.mean for own in subclasses], axis=0, weights=sizes)
     means = np.array([own.mean - centre for own in subclasses])
-    squared = np.einsum("ij,ij->i", means, means)
     shares = []
     for number, rows in enumerate(group.subclasses):
         size = int(sizes[number])
         if size < 2:
             continue
+        share = (size / (size - 1)) ** 2
         hits = 0
-        for block in view.blocks(rows):
-            block -= centre
-            norms = np.einsum("ij,ij->i", block, block)
-            apart = norms[:, None] - 2 * (block @ means.T) + squared
-            block -= means[number]
-            own = np.einsum("ij,ij->i", block, block) * (size / (size - 1)) ** 2
-            apart[:, number] = np.inf
-            hits += int(np.sum(own < apart.min(axis=1) - TIE * (norms + squared.max())))
+        for block in short_blocks(view.site, rows):
+            near: Numbers = centre.astype(block.dtype)
+            lead = _lead(block - near, means + (centre - near), number, share)
+            if block.dtype != np.float64:
+                close = np.flatnonzero(~(np.abs(lead) >= SHORT_ERROR))
+                lead[close] = _lead(block[close] - centre, means, number, share)
+            hits += int(np.sum(lead > TIE))
         shares.append(hits / size)
     if not shares:
         return np.nan
     chance = 1 / len(sizes)
     return (float(np.mean(shares)) - chance) / (1 - chance)
+
+
+def _lead(rows: Numbers, means: Array, number: int, share: float) -> Array:
+    """How much nearer `rows` (b, n) are to the mean `number` than to any other of `means` (S, n): (b,).
+
+    The difference of the squared distances, that to `number` times `share` (which takes the row out of its mean), over
+    the squared lengths, of which its rounding is a share.
+    """
+    near: Numbers = means.astype(rows.dtype)
+    squared, norms = np.vecdot(near, near), np.vecdot(rows, rows)
+    apart = norms[:, None] - 2 * (rows @ near.T) + squared
+    apart[:, number] = np.inf
+    own = rows - near[number]
+    kind = np.finfo(rows.dtype)
+    lead = apart.min(axis=1) - np.vecdot(own, own) * share
+    return np.asarray(lead / np.maximum(norms + squared.max(), kind.tiny / kind.eps), np.float64)
 
 
 def subclass_hscore(view: Features) -> float:

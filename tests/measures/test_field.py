@@ -62,6 +62,10 @@ def expected(given, k):
     return found, [over_features(A, labels, sublabels) for A in active]
 
 
+SHORT = [(name, 0, 1e-6) for name in CASES]
+"""In float32, where it may be."""
+
+
 def same(got, wanted, where, rel=1e-9):
     for name, value in wanted.items():
         if value is None:
@@ -70,16 +74,17 @@ def same(got, wanted, where, rel=1e-9):
             assert got[name] == pytest.approx(value, rel=rel, abs=1e-12), (where, name)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_oracle(name):
+@pytest.mark.parametrize(("name", "short_from", "rel"), [(name, 2**20, 1e-9) for name in CASES] + SHORT)
+def test_oracle(name, short_from, rel, monkeypatch):
+    monkeypatch.setattr("icc_cli.measures.site.SHORT_FROM", short_from)
     rng = np.random.default_rng(3)
     sites, labels, sublabels = CASES[name](rng)
     given = with_head([site[:, :12] for site in sites] if name == "many_rows" else sites, labels, sublabels, rng)
     result = measure_sites(given, ALL, Options(k=4, per_site=True))
     whole, sites = expected(given, 4)
-    same(result.measures, whole, name)
+    same(result.measures, whole, name, rel)
     for row, wanted in zip(result.per_site, sites, strict=True):
-        same(row.measures, wanted, f"{name} {row.name}")
+        same(row.measures, wanted, f"{name} {row.name}", rel)
     for name, value in result.measures.items():
         assert value is not None or any(name in note.split(":")[0] for note in result.notes), (name, result.notes)
 
@@ -156,3 +161,18 @@ def test_neighbours_that_float32_cannot_tell_apart(scale):
     rows = 100 * random.normal(size=(6, 64))[random.integers(0, 6, 200)] + 1e-2 * random.normal(size=(200, 64))
     apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
     assert neighbour_ratios(scale * rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
+
+
+@pytest.mark.parametrize("stretch", [1, 2000])
+def test_float32_far_from_zero_and_beside_a_direction_of_far_more_spread(stretch, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels, sublabels = np.repeat(np.arange(4), 500), np.tile(np.repeat(np.arange(5), 100), 4)
+    turn = np.linalg.qr(rng.normal(size=(12, 12)))[0]
+    rows = rng.normal(size=(20, 12))[5 * labels + sublabels] + rng.normal(size=(2000, 12))
+    rows = (rows @ turn * np.array([1] * 11 + [stretch]) @ turn.T + 2**18).astype(np.float32)
+    chosen = [one.measure for one in choose(["nc1", "subclass_ncm", "davies_bouldin", "nc1_quotient"])]
+    given = Given([ArraySite("a", rows)], labels, sublabels)
+    exact = measure_sites(given, chosen, Options(per_site=True)).per_site[0].measures
+    monkeypatch.setattr("icc_cli.measures.site.SHORT_FROM", 0)
+    short = measure_sites(given, chosen, Options(per_site=True)).per_site[0].measures
+    same(short, exact, "anisotropic", 1e-6)

@@ -4,6 +4,7 @@ import functools
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from icc_cli.models.spec import ModelSpec, build
 from tests import warm
 
 ROOT = Path(__file__).parent.parent
+hypothesis.settings.register_profile("icc", deadline=None)  # a shared machine's time says nothing of an example
+hypothesis.settings.load_profile("icc")
 SHARED = ROOT.parent / "shared"
 PER_CLASS = 12
 MODELS = {

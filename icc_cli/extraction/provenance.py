@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from icc_cli.models.spec import ModelSpec
     from icc_cli.subject import Subject
 
-NUMERICS = 3
+NUMERICS = 4
 """Of the extraction: raised when a correction changes what is taken from a network, so that it is taken again."""
 
 

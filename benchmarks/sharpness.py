@@ -35,7 +35,7 @@ PRECISE, PRECISE_SEEDS = 0.008, 4
 def estimates(
     path: Path, settings: Settings, seeds: int, seed_name: str = ""
 ) -> tuple[dict[str, list[Estimate]], float]:
-    """Estimates of each measure, one a seed, of the checkpoint, and the seconds they took."""
+    """Estimates of each measure, one per seed, of the checkpoint, and the seconds they took."""
     checkpoint = read(path, None, False)
     known = checkpoint.data
     data = load(DataSource(known["spec"], per_class=known["per_class"], image_size=known.get("image_size")))

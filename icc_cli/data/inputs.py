@@ -19,7 +19,7 @@ Arguments = tuple[tuple[NDArray[Any], ...], dict[str, NDArray[Any]]]
 
 @runtime_checkable
 class Inputs(Protocol):
-    """What is asked of a split's inputs: arrays with one row a sample, or something that reads them on demand."""
+    """What is asked of a split's inputs: arrays with one row per sample, or something that reads them on demand."""
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""What a network is called with: tensors by position and by name, each with one row a sample."""
+"""What a network is called with: tensors by position and by name, each with one row per sample."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

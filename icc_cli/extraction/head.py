@@ -23,7 +23,7 @@ class LinearCall:
     output: Tensor
 
     def gives(self, logits: Tensor) -> bool:
-        """Whether its output, of one row a sample, is the logits (B, K')."""
+        """Whether its output, of one row per sample, is the logits (B, K')."""
         return self.inputs.dim() == 2 and self.output.shape == logits.shape and torch.equal(self.output, logits)
 
     def weights(self) -> HeadWeights:

@@ -1,1 +1,1 @@
-"""The measures: one a file, each a formula and its declaration, listed in `catalog.py`. No torch, no files."""
+"""The measures: one per file, each a formula and its declaration, listed in `catalog.py`. No torch, no files."""

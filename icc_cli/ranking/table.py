@@ -32,7 +32,7 @@ class ModelTable:
     hparams   by name, the M values of a hyperparameter; None where a model has none
     columns   names of the C columns of numbers (measures and metrics)
     values    (M, C) float64, NaN where a model has no value
-    keys      M identities: the weights' hash, or the row's number; one a model
+    keys      M identities: the weights' hash, or the row's number; one per model
     header    every column that the source has, also those that were not read
     networks  M names of the architectures; empty when none is known
     about     by measure, what its records say of it, for measures that the catalog does not have

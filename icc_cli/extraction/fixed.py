@@ -1,4 +1,4 @@
-"""Networks that take batches of one size alone: `x.view(100, -1)`, a buffer or a hidden state with one row per sample."""
+"""Networks that take batches of one size only: `x.view(100, -1)`, a buffer or hidden state of one row per sample."""
 
 import contextlib
 import re

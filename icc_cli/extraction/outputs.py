@@ -39,7 +39,7 @@ class Logits:
 def find(outputs: Any, samples: int, classes: int, squashed: Tensor | None = None) -> Logits:
     """Where the logits are in `outputs`, for `samples` samples of `classes` classes.
 
-    A tuple's or dictionary's logits are what it calls so, else its only item with one row per sample and as many columns
+    A tuple's or dictionary's logits are what it calls so, else its only one of one row per sample and as many columns
     as there are classes, else its first with enough of them. `squashed` is what the network's last sigmoid gave.
     """
     if isinstance(outputs, Tensor):

@@ -239,6 +239,13 @@ def test_its_own_policy_lets_its_script_run(study, tmp_path):
     assert '<button title="Sort by this column">' in dumped(study, tmp_path)
 
 
+def test_one_hyperparameter_has_no_interval_and_is_not_said_to_have(tmp_path):
+    (tmp_path / "r.jsonl").write_text(text(of_models([f"nets.py:resnet{depth}" for depth in (8, 14, 20, 26)])))
+    run("report", tmp_path / "r.jsonl", "-o", tmp_path / "r.html", "-q")
+    page = Page((tmp_path / "r.html").read_text("utf-8"))
+    assert "Highest Ψ with test_accuracy: c1, 1.00. One hyperparameter alone gives no intervals" in page.text
+
+
 def test_few_measures_and_several_sets_have_a_page_too(tmp_path):
     grid = of_models(["vgg"] * 3 + ["wrn"] * 3, [{"lr": lr, "wd": wd} for wd in (0, 1) for lr in (1, 2, 3)])
     (tmp_path / "r.jsonl").write_text(text(grid))

@@ -39,11 +39,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table: its cells by column, and the model that it is about, if any; those of `rule` lie under one."""
+    """A row of a table: its cells by column, and the model that it is about, if any; controls lie under a rule."""
 
     cells: Mapping[str, object]
     of: str = ""
-    rule: bool = False
+    control: bool = False
 
 
 def page(title: str, parts: Sequence[str]) -> str:
@@ -101,13 +101,13 @@ def table(lines: Sequence[Line]) -> str:
     columns = list(dict.fromkeys(key for line in lines for key in line.cells))
     head = "".join(f'<th scope="col">{_breakable(column)}</th>' for column in columns)
     body = "".join(
-        f"<tr{_of(line.of)}{_class('rule', line.rule and not (i and lines[i - 1].rule))}>"
+        f"<tr{_of(line.of)}{_class(_kind(line, lines[i - 1] if i else None))}>"
         + "".join(_cell(line.cells.get(column), i == 0) for i, column in enumerate(columns))
         + "</tr>"
         for i, line in enumerate(lines)
     )
-    tall = _class("scroll tall" if len(lines) > FILTERED else "scroll")
-    return f"<div{tall}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    tall = " tall" if len(lines) > FILTERED else ""
+    return f"<div{_class(f'scroll{tall}')}><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def coefficient(value: float | None, interval: Sequence[float] | None, hint: str = "") -> Cell:
@@ -120,8 +120,14 @@ def _of(model: str) -> str:
     return f' data-of="{html.escape(model)}"' if model else ""
 
 
-def _class(name: str, given: bool = True) -> str:
-    return f' class="{name}"' if given else ""
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""
+
+
+def _kind(line: Line, before: Line | None) -> str:
+    if not line.control:
+        return ""
+    return "control" if before and before.control else "control rule"
 
 
 def _breakable(text: str) -> str:

@@ -63,7 +63,7 @@ def along_axes(part: Part) -> list[str]:
         for axis, cell in row["axes"].items():
             counts = f"{cell['groups']} groups, {cell['pairs']} pairs, {cell['ties']} ties"
             line[axis] = page.coefficient(cell["psi"], cell.get("interval"), counts)
-        shown.append(Line(line, rule=bool(row.get("control"))))
+        shown.append(Line(line, control=bool(row.get("control"))))
     if not shown:
         return []
     return [
@@ -130,7 +130,7 @@ def _measures(rows: Sequence[Row]) -> str:
             line["p"] = probability(row["p"])
             line["p (Holm)"] = probability(row["p_holm"])
         line["τ"] = Cell(rounded(row["tau"]), value=row["tau"])
-        shown.append(Line(line, rule=bool(row.get("control"))))
+        shown.append(Line(line, control=bool(row.get("control"))))
     return page.table(shown)
 
 
@@ -154,6 +154,8 @@ def _found(rows: Sequence[Row], target: str) -> str:
         row["measure"] for row in with_psi if row["p_holm"] is not None and row["p_holm"] < 0.05 and row["Psi"] > 0
     ]
     text = f"Highest Ψ with {target}: {best['measure']}, {rounded(best['Psi'])}. "
+    if not any(row["Psi_interval"] for row in with_psi):
+        return text + "One hyperparameter alone gives no intervals across studies."
     if not sure:
         return text + "No measure's interval lies above 0: another study might find the reverse."
     text += f"Above 0 with its whole interval: {listed(sure)}; "

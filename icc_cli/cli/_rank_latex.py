@@ -132,14 +132,15 @@ def decimal(value: float) -> str:
 
 def _cells(row: Row, symbols: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """For each column the value, and the interval that stands below it."""
-    from icc_cli.ranking.cells import model_cells, probability, significant
+    from icc_cli.ranking.cells import model_cells, of_pair, probability, significant
 
     if "places" in row:
         return {name: (escaped(text) if text != "-" else "--", "") for name, text in model_cells(row).items()}
     if "pair" in row:
         values = [significant(value) for value in (*row["values"], row["difference"])]
-        shown = dict(zip((*row["pair"], "difference"), values, strict=True))
-        shown["better"] = row["better"] or "-"
+        names = of_pair(row["pair"])
+        shown = dict(zip((*names, "difference"), values, strict=True))
+        shown["better"] = names[row["pair"].index(row["better"])] if row["better"] else "-"
         return {"measure": (symbol(row["measure"], symbols), "")} | {
             name: (escaped(text) if text != "-" else "--", "") for name, text in shown.items()
         }

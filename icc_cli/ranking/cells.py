@@ -12,6 +12,8 @@ COUNTS = ("groups", "pairs", "ties")
 HEADS = {"direction": "dir", "p_holm": "Holm"}
 HIDDEN = ("set", "control", "sign", "interval", "axes", "score", "versus", "pair")
 UNSURE = "*"
+ACCURACIES = ("test_accuracy", "train_accuracy")
+LONGEST_HEAD = 24
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ def _head(row: Row) -> dict[str, str]:
         if explained:
             shown[name] = coefficient(value) if name == "tau" else str(value)
         elif name == "values":
-            shown |= {one: significant(number) for one, number in zip(row["pair"], value, strict=True)}
+            shown |= {one: significant(number) for one, number in zip(of_pair(row["pair"]), value, strict=True)}
+        elif name == "better" and value is not None:
+            shown[name] = of_pair(row["pair"])[row["pair"].index(value)]
         elif name == "difference" and "pair" in row:
             shown[name] = significant(value)
         elif name in HIDDEN or (name == "given" and "axes" in row):
@@ -112,12 +116,18 @@ def _head(row: Row) -> dict[str, str]:
     return shown
 
 
+def of_pair(names: Sequence[str]) -> Sequence[str]:
+    """What heads the columns of two checkpoints: their names, where these are short enough."""
+    return names if max(map(len, names)) <= LONGEST_HEAD else ("first", "second")
+
+
 def model_cells(row: Row) -> dict[str, str]:
     """The cells of a model in the order of the models."""
     shown = {"checkpoint": row["checkpoint"], "place": plain(row["place"])}
     shown["mean"] = "-" if row["mean_place"] is None else f"{row['mean_place']:.1f}"
+    shown |= {name: significant(row["metrics"][name]) for name in ACCURACIES if name in row["metrics"]}
     shown |= {name: "-" if place is None else f"{place:g}" for name, place in row["places"].items()}
-    return shown | {name: significant(value) for name, value in row["metrics"].items()}
+    return shown | {name: significant(value) for name, value in row["metrics"].items() if name not in ACCURACIES}
 
 
 def _scaled_interval(row: Row, value: Sequence[float]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from icc_cli.catalog import GROUPS, base_name
 from icc_cli.errors import UsageError
-from icc_cli.ranking.cells import coefficient
+from icc_cli.ranking.cells import coefficient, of_pair
 from icc_cli.ranking.directions import UNSURE
 from icc_cli.ranking.names import listed
 from icc_cli.ranking.overall import overall
@@ -83,14 +83,15 @@ def pair(study: Study, first: str, second: str) -> Part:
         row |= {"values": [defined(value) for value in values], "difference": defined(values[0] - values[1])}
         rows.append(row | {"better": better})
     votes = [sum(row["better"] == name for row in rows) for name in names]
-    said = [
-        f"{votes[0]} of {len(rows)} measures say that {names[0]} generalizes better, {votes[1]} that {names[1]} does."
-    ]
+    short = of_pair(names)
+    left, right = names if short == names else (f"the {name}" for name in short)
+    said = [f"{votes[0]} of {len(rows)} measures say that {left} generalizes better, {votes[1]} that {right} does."]
     for name in dict.fromkeys((*BESIDE, study.target)):
         known_values = table.column(name)[found]
         if not np.isnan(known_values).all():
             said.append(f"{name}: {' and '.join(map(_number, known_values))}.")
-    return Part(study.name, tuple(rows), f"{names[0]} beside {names[1]}", study.notes, study.symbols, tuple(said))
+    title = f"first: {names[0]}, second: {names[1]}"
+    return Part(study.name, tuple(rows), title, study.notes, study.symbols, tuple(said))
 
 
 def _known(study: Study, wanted: Sequence[str]) -> tuple[str, ...]:

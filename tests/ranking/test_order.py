@@ -183,9 +183,9 @@ def test_every_format_has_the_order(tmp_path):
     cells = list(csv.DictReader(io.StringIO(icc_rank("-", "--checkpoints", "--format", "csv", stdin=rows).stdout)))
     assert cells[0]["checkpoint"] == "m2.pt" and cells[0]["place.c1"] == "1" and cells[0]["test_accuracy"] == "0.75"
     markdown = icc_rank("-", "--checkpoints", "--format", "markdown", stdin=rows).stdout
-    assert "| m2.pt | 1 | 1.0 | 1 | 1 | 0.75 |" in markdown and "Kendall's W" in markdown
+    assert "| m2.pt | 1 | 1.0 | 0.75 | 1 | 1 |" in markdown and "Kendall's W" in markdown
     latex = icc_rank("-", "--checkpoints", "--format", "latex", stdin=rows).stdout
-    assert r"m2.pt & 1 & 1.0 & 1 & 1 & 0.75 \\" in latex and "$c_1$" in latex
+    assert r"m2.pt & 1 & 1.0 & 0.75 & 1 & 1 \\" in latex and "$c_1$" in latex
     assert all(line.startswith("%") for line in latex.splitlines() if "Kendall" in line)
     path = tmp_path / "order.json"
     icc_rank("-", "--checkpoints", "-o", path, stdin=rows)

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icc_cli.errors import UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 from icc_cli.parts import siblings, whole_of
 from icc_cli.stages import CACHE, CHECKPOINT, next_step
-from icc_cli.subject import ModelRequest
+
+if TYPE_CHECKING:
+    from icc_cli.subject import ModelRequest
 
 CACHE_SUFFIXES = (".h5",)
 MEASURED = (*CACHE_SUFFIXES, *CHECKPOINT_SUFFIXES)
@@ -68,7 +71,7 @@ def _expanded(arguments: list[str], suffixes: tuple[str, ...], note: Callable[[s
                     yield replace(free, whole=other)
 
 
-def with_models(inputs: Iterable[Input], request: ModelRequest) -> Iterable[Input]:
+def with_models(inputs: Iterable[Input], request: "ModelRequest") -> Iterable[Input]:
     """The same inputs; where a table names their models, once each is known to have its line, and each line one."""
     if request.map is None:
         return inputs

@@ -12,10 +12,10 @@ from icc_cli.cli import _options as options
 from icc_cli.cli._inputs import Input, expand, with_models
 from icc_cli.cli._report import Reporter
 from icc_cli.folders import CHECKPOINT_SUFFIXES
-from icc_cli.subject import DataRequest, DataShelf, Request
 
 if TYPE_CHECKING:
     from icc_cli.extraction.how import Extraction
+    from icc_cli.subject import Request
 
 PARAMETER = "networks"
 MODEL: Mapping[str, tuple[Any, object]] = {
@@ -74,8 +74,10 @@ class Networks:
         return [f"--{name.replace('_', '-')}" for name in changed]
 
     @cached_property
-    def request(self) -> Request:
+    def request(self) -> "Request":
         """Model and data. UsageError for options that do not go together."""
+        from icc_cli.subject import DataRequest, DataShelf, Request
+
         said = self._all
         model = options.model_request(*(said[name] for name in MODEL))
         data = DataRequest(said["data"], **{name: said[name] for name in DATA if name != "data"})

@@ -8,10 +8,10 @@ import typer
 
 from icc_cli.cli import _complete
 from icc_cli.errors import UsageError
-from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
     from icc_cli.extraction import how
+    from icc_cli.subject import ModelRequest
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -225,8 +225,10 @@ def model_request(
     models: Path | None,
     state_key: str | None,
     unsafe_pickle: bool,
-) -> ModelRequest:
+) -> "ModelRequest":
     """What the options of the panel Model say. UsageError for those that do not go together."""
+    from icc_cli.subject import ModelRequest
+
     if models is not None and (model or arguments):
         raise UsageError("--models names every model, and --model or --model-arg too.", "Give its columns instead.")
     if arguments and model is None:

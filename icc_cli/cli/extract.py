@@ -15,10 +15,10 @@ from icc_cli.cli._outputs import Outputs, refuse_another
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.errors import UsageError
-from icc_cli.subject import Request
 
 if TYPE_CHECKING:
     from icc_cli.extraction import Extraction
+    from icc_cli.subject import Request
 
 
 class StoreDtype(StrEnum):
@@ -80,7 +80,7 @@ def extract(
     )
 
 
-def _work(item: Input, outputs: Outputs, request: Request, how: "Extraction", force: bool, report: Reporter) -> Path:
+def _work(item: Input, outputs: Outputs, request: "Request", how: "Extraction", force: bool, report: Reporter) -> Path:
     """Extract one checkpoint, in this process or a worker; returns the path of its cache."""
     from icc_cli.cache import stored_content_key, stored_weights
     from icc_cli.extraction import resolve_device

@@ -15,11 +15,11 @@ from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.folders import INDEX
 from icc_cli.shapes import JsonObject
 from icc_cli.stages import CACHE, RECORD, stage_of
-from icc_cli.subject import ModelRequest
 
 if TYPE_CHECKING:
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.extraction.how import Sites
+    from icc_cli.subject import ModelRequest
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Facts = JsonObject
@@ -128,7 +128,7 @@ def _options_of(record: records.Record) -> Facts:
     return {key: record.settings[key] for key in ("convention", "k", "layer_k") if key in record.settings}
 
 
-def _checkpoint(path: Path, request: ModelRequest, image: str | None, which: "Sites") -> Facts:
+def _checkpoint(path: Path, request: "ModelRequest", image: str | None, which: "Sites") -> Facts:
     checkpoint = request.checkpoint(path)
     facts: Facts = {
         "file": str(path),

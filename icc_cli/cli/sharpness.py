@@ -13,12 +13,12 @@ from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import each, sharded
 from icc_cli.cli._tables import chosen
-from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
-from icc_cli.subject import Request
 
 if TYPE_CHECKING:
     from icc_cli.perturbation.estimate import Settings
+    from icc_cli.records import Record
+    from icc_cli.subject import Request
 
 RECORD_SUFFIX = ".sharpness.json"
 BATCH = 512
@@ -118,7 +118,7 @@ def sharpness(
 
 def _work(
     item: Input,
-    request: Request,
+    request: "Request",
     recorder: Recorder,
     settings: "Settings",
     device: str,
@@ -134,7 +134,7 @@ def _work(
     keep_freed_memory()
     subject = request.subject(item.path, item.name.as_posix())
 
-    def make() -> Record:
+    def make() -> "Record":
         where = resolve_device(device)
         with report.progress(item.path.name, len(wanted(settings))) as advance:
             return record_of(subject, settings, where, batch_size, advance)
@@ -143,7 +143,7 @@ def _work(
     return recorder.record(item, key_of(subject, settings), make, wanted(settings), plain)
 
 
-def _row(record: Record) -> JsonObject:
+def _row(record: "Record") -> JsonObject:
     cells: JsonObject = {"checkpoint": record.checkpoint}
     details: Any = record.extra["details"]
     for name, value in record.measures.items():

@@ -11,7 +11,6 @@ from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.errors import IccError, UsageError
-from icc_cli.subject import DataRequest
 
 if TYPE_CHECKING:
     from icc_cli.data import Dataset
@@ -124,6 +123,7 @@ def _normalisation(
     dataset: "Dataset", mean: str | None, std: str | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     from icc_cli.checkpoints import Checkpoint
+    from icc_cli.subject import DataRequest
 
     request = DataRequest(dataset.spec, Path(), False, None, None, None, mean, std)
     found = request.normalisation(Checkpoint(Path(), {}, ""), dataset)

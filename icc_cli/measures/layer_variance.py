@@ -1,7 +1,6 @@
 """c4: variance of a class in the layer-level representations (section 2.3.2)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -69,6 +68,8 @@ def _of_few_samples(view: SiteView, directions: Directions) -> tuple[Array, floa
 
 def _of_many_samples(view: SiteView, directions: Directions, live: int) -> tuple[Array, float]:
     """The same from sums over the rows; the data set's V'V adds up over the classes."""
+    from concurrent.futures import ThreadPoolExecutor  # not by everyone who asks for the declaration below
+
     work = partial(_sums, view, directions, _centre(directions, view.shape[0], live))
     with ThreadPoolExecutor(view.threads) as pool:
         parts = list(pool.map(work, _shares(view.classes, view.threads)))

@@ -1,6 +1,5 @@
 """What measuring one network gives. Plain data: imports no numerics."""
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -47,6 +46,8 @@ class Result(Mapping[str, "float | None"]):
         return "\n".join([", ".join(values), *(f"  {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = [("", self.measures), *((site.name, site.measures) for site in self.per_site or ())]
         names = "".join(f"<th>{html.escape(name)}</th>" for name in self.measures)
         body = "".join(

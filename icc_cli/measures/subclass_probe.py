@@ -48,7 +48,8 @@ def _above_chance(view: Features, group: ClassGroup, subclasses: list[Moments]) 
         hits = 0
         for block in short_blocks(view.site, rows):
             near: Numbers = centre.astype(block.dtype)
-            lead = _lead(block - near, means + (centre - near), number, share)
+            with np.errstate(over="ignore", invalid="ignore"):  # beyond float32, no lead is known
+                lead = _lead(block - near, means + (centre - near), number, share)
             if block.dtype != np.float64:
                 close = np.flatnonzero(~(np.abs(lead) >= SHORT_ERROR))
                 lead[close] = _lead(block[close] - centre, means, number, share)

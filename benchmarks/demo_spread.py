@@ -38,7 +38,7 @@ def spread(folder: Path) -> str:
     deviation = both.std(axis=0, ddof=1).mean()
     correlation = np.corrcoef(both.T)[0, 1]
     return (
-        f"{len(both)} networks fit with both seeds: their test accuracies have a standard deviation of {deviation:.3f}, "
+        f"{len(both)} networks fit with both seeds: test accuracies have a standard deviation of {deviation:.3f}, "
         f"two seeds of one network {noise:.3f}; the seeds correlate at {correlation:.2f}"
     )
 

@@ -135,7 +135,7 @@ def _ordered(arrays: Mapping[str, ArrayLike], labels: ArrayLike, sublabels: Arra
     classes = _codes(labels, "labels")
     finer = None if sublabels is None else _codes(sublabels, "sublabels")
     if finer is not None and len(finer) != len(classes):
-        raise UsageError(f"there are {len(classes)} labels and {len(finer)} sublabels.", "Give one of each a row.")
+        raise UsageError(f"there are {len(classes)} labels and {len(finer)} sublabels.", "Give one of each per row.")
     order = np.lexsort((classes,) if finer is None else (finer, classes))
     sites = []
     for name, given in arrays.items():

@@ -124,7 +124,7 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
 def _one_file(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
     group = "" if split == "train" else schema.TEST
     if not hdf5.ends(path, f"cache {split}", lambda file: _read(file, path, group)):
-        raise FormatError(f"{path} is not a readable cache: HDF5 crashes on it, or never comes to an end.", HINT)
+        raise FormatError(f"{path} is not a readable cache: HDF5 crashes or hangs on it.", HINT)
     with contextlib.ExitStack() as stack:
         with _damage(path):
             file = stack.enter_context(h5py.File(path, "r"))

@@ -105,7 +105,7 @@ def _record_sets(inputs: list[str], least: float | None, report: Reporter) -> "t
     found, failures = located(inputs, report)
     if least is not None:
         kept = [(where, one) for where, one in found if _number(one.metrics.get("train_accuracy")) >= least]
-        report.note(f"{len(found) - len(kept)} of {len(found)} records are of models under {least:g}, and left out.")
+        report.note(f"{len(found) - len(kept)} of {len(found)} records are of models under {least:g}; left out.")
         found = kept
     sets = record_sets([item for item in found if item[1].kind == MEASURE])
     if not sets:

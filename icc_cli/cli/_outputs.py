@@ -31,6 +31,6 @@ def refuse_another(output: Path, stored: str | None, weights: str) -> None:
     """Raise UsageError when `output` is there and of a checkpoint with other weights than `weights`."""
     if stored is not None and stored != weights:
         raise UsageError(
-            f"{output} is of another checkpoint (weights {stored[:12]}, not {weights[:12]}), and is kept.",
+            f"{output} belongs to another checkpoint (weights {stored[:12]}, not {weights[:12]}); it is kept.",
             "Name another folder or file with -o; --force replaces it.",
         )

@@ -119,7 +119,7 @@ def _refuse_a_loss(path: Path, stored: Record, measures: Collection[str], settin
     if other or lost:
         what = f"was made with {', '.join(other)}" if other else f"holds {', '.join(lost)} too"
         raise UsageError(
-            f"{path} {what}, and is kept.",
+            f"{path} {what}; it is kept.",
             "Name another folder with -o (`icc rank` takes several); --force replaces it.",
         )
 

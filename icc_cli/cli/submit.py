@@ -81,7 +81,7 @@ def submit(
     if not shards and array not in (None, 1):
         raise UsageError(f"icc {command[0]} takes its inputs together, as one task.", "Leave --array out.")
     if by_rows and (command[0] != "extract" or array is None):
-        raise UsageError("--by-rows is for extract, in a number of tasks that you say.", "Add --array N.")
+        raise UsageError("--by-rows is for extract, and needs the number of tasks.", "Add --array N.")
     sizes = _sizes(ctx, command) if shards else None
     limit = slurm.array_limit() if executor is Executor.slurm else None
     if by_rows and array is not None and limit is not None and array > limit:
@@ -125,7 +125,7 @@ def _submit(job: "Job", wait: bool, report: Reporter) -> None:
         try:
             follow.wait(job, job_id, report.note)
         except KeyboardInterrupt:
-            report.warn(f"job {job_id} goes on; `scancel {job_id}` ends it.")
+            report.warn(f"job {job_id} keeps running; `scancel {job_id}` stops it.")
             raise
         _conclude(job)
 
@@ -136,7 +136,7 @@ def _run_here(job: "Job", cpus: int, gpus: int, report: Reporter) -> None:
 
     found = resources.gpus()
     if gpus > len(found):
-        raise UsageError(f"a task wants {gpus} GPUs, and this machine shows {len(found)}.", "Lower --gpus.")
+        raise UsageError(f"a task needs {gpus} GPUs, and this machine has {len(found)}.", "Lower --gpus.")
     with report.progress(f"{job.tasks} tasks", job.tasks) as advance:
         local.run(job, cpus, gpus, found, resources.cpus(), lambda task: advance(1))
     typer.echo(job.folder)

@@ -156,7 +156,7 @@ def _train(
                 typer.echo(result.path)
     left = [task for task in work if task.name not in results]
     if results:
-        report.note(f"{len(results)} of {len(work)} networks are there already.")
+        report.note(f"{len(results)} of {len(work)} networks are up to date; skipped (--force to redo).")
     if left:
         jobs = jobs or (4 if device.type == "cuda" else resources.cpus())
         failures = 0

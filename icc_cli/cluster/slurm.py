@@ -14,7 +14,7 @@ def submit(job: Job) -> str:
     """The id of the job. UsageError, with Slurm's words, when Slurm refuses it."""
     done = _run("sbatch", "--parsable", str(job.script))
     if done.returncode:
-        raise UsageError(f"sbatch refused {job.script}: {done.stderr.strip()}", "Mend the options and submit again.")
+        raise UsageError(f"sbatch refused {job.script}: {done.stderr.strip()}", "Fix the options and submit again.")
     return done.stdout.strip().partition(";")[0]
 
 

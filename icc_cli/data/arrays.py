@@ -31,7 +31,7 @@ def load_h5(spec: str, path: Path) -> Dataset:
     import h5py
 
     if not ends(path, "arrays", lambda file: _arrays(file, path)):
-        raise DataError(f"cannot read {path}: HDF5 crashes on it, or never comes to an end.", HINT)
+        raise DataError(f"cannot read {path}: HDF5 crashes or hangs on it.", HINT)
     try:
         with h5py.File(path, "r") as file:
             found = _arrays(file, path)

@@ -58,7 +58,7 @@ def read_form(text: str) -> Form:
         raise UsageError(f"cannot read the hierarchy {path}: {error}.") from error
     form = _json(content, path) if content.lstrip()[:1] in ("{", "[") else _lines(content)
     if form is None or not (form.rows if isinstance(form, Rows) else form.edges):
-        raise UsageError(f"the hierarchy {path} is of no known form, or empty.", HINT)
+        raise UsageError(f"the hierarchy {path} has an unknown form, or is empty.", HINT)
     return form
 
 

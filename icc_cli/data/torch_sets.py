@@ -72,7 +72,7 @@ def read(source: Any, where: str) -> Read:
     first, again = (_parts(source[0], where)[0] for _ in range(2))
     if any(not np.array_equal(first[name], again[name]) for name in first):
         raise DataError(
-            f"{where} gives another sample each time it is read.", "Leave out augmentation; icc measures without."
+            f"{where} gives a different sample each time it is read.", "Leave out augmentation; icc measures without."
         )
     found = DatasetInputs(source, np.arange(count), where, {name: array.shape for name, array in first.items()})
     in_memory = count * sum(array.nbytes for array in first.values()) < free_memory() / 2

@@ -52,7 +52,7 @@ def rows_of(split: Split, part: Part | None = None) -> Rows:
     order = split.order()
     if part is not None:
         if part.count > len(split):
-            raise UsageError(f"{len(split)} samples cannot be parted in {part.count}.", "Take fewer parts.")
+            raise UsageError(f"{len(split)} samples cannot be split into {part.count} parts.", "Take fewer parts.")
         order = order[part.slice(len(split))]
     return Rows(np.arange(len(split)), split.labels, split.sublabels).take(order)
 

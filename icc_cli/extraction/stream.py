@@ -90,7 +90,7 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
     if taking is None:
         raise DataError("the loader gives no sample.")
     if sublabels and len(sublabels) != len(labels):
-        raise DataError("some batches have sublabels and some have not.")
+        raise DataError("some batches have sublabels and others do not.")
     rows = Rows(np.arange(done), np.concatenate(labels), np.concatenate(sublabels) if sublabels else None)
     found = described(taking.study, counted)
     loss = float(np.concatenate(losses).mean())

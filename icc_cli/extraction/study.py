@@ -149,7 +149,7 @@ class _Look:
 
     @property
     def note(self) -> str:
-        return f"the model takes batches of {self.batch} samples alone; the last is filled up." if self.batch else ""
+        return f"the model takes batches of {self.batch} samples only; the last is filled up." if self.batch else ""
 
     def values(self, inputs: Arguments) -> list[Tensor]:
         """The logits and the sites' values of another pass."""
@@ -259,6 +259,6 @@ def no_site(seen: Mapping[str, int], wanted: Sites) -> CheckpointError:
 def _inside_recurrent(fused: Mapping[str, str]) -> CheckpointError:
     name, kind = next(iter(fused.items()))
     return CheckpointError(
-        f"{name} is called inside the recurrent layer's {kind}, once a time step in one operation, and is no site.",
+        f"{name} is called inside the recurrent layer's {kind}, once per time step in one operation: it is no site.",
         f"Leave it out with --exclude-sites '{name}', and take the activation functions that follow the layer.",
     )

@@ -38,7 +38,7 @@ def choose(wanted: Sequence[str | Measure]) -> tuple[Chosen, ...]:
         for chosen in [Chosen(one)] if isinstance(one, Measure) else _named(one):
             name = chosen.measure.name
             if (chosen.digest and catalog.known(name)) or found.get(name, chosen) != chosen:
-                raise UsageError(f"there are two measures of the name {name!r}.", "Give one of them another name.")
+                raise UsageError(f"there are two measures named {name!r}.", "Give one of them another name.")
             found[name] = chosen
     if not found:
         raise UsageError("no measure is named.", f"Name some of {', '.join(_computed())}, or a group.")

@@ -90,7 +90,7 @@ def _outputs(network: nn.Module, few: Arguments) -> Any:
     except CheckpointError as error:
         if size := only_size(network, few, error):
             raise CheckpointError(
-                f"the model takes batches of {size} samples alone, and sharpness needs batches of any size.",
+                f"the model takes batches of {size} samples only, and sharpness needs batches of any size.",
                 "Let its forward pass ask for the size: x.view(len(x), -1).",
             ) from error
         raise

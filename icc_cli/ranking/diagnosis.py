@@ -27,7 +27,7 @@ def diagnose(
     least, most = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     constant = [name for name, same in zip(measures, least == most, strict=True) if same]
     if constant:
-        lines.append(f"the same for every model, so that it ranks nothing: {listed(constant)}.")
+        lines.append(f"the same for every model, so it ranks nothing: {listed(constant)}.")
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(result.pairs > 0, result.ties / result.pairs, 0.0)
     tied = [

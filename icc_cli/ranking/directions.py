@@ -72,5 +72,5 @@ def notes(measures: Mapping[str, Expected], target: str, told: Mapping[str, Abou
         lines.append(f"the name {target} does not say whether larger is better: taken as larger.")
     if way < 0 and (plain := [name for name in measures if name not in declared]):
         shown = ", ".join(plain[:4]) + (" and others" if len(plain) > 4 else "")
-        lines.append(f"nothing is declared of {shown}: direction +1; --direction NAME=-1 turns it.")
+        lines.append(f"no direction is declared for {shown}, +1 is assumed; --direction NAME=-1 turns it.")
     return lines

@@ -57,7 +57,7 @@ def order(study: Study, papers: bool = True) -> Part:
     constant = [name for name, yes in zip(chosen, varies.tolist(), strict=True) if not yes]
     notes = [*study.notes, *_missing(study, wanted, mean)]
     if constant:
-        notes.append(f"the same for every model, so that it orders nothing: {listed(constant)}.")
+        notes.append(f"the same for every model, so it orders nothing: {listed(constant)}.")
     return Part(study.name, tuple(rows), title, tuple(notes), study.symbols, said)
 
 
@@ -141,7 +141,7 @@ def _missing(study: Study, wanted: Sequence[str], mean: Floats) -> list[str]:
     absent = {name: int(np.isnan(table.column(name)).sum()) for name in wanted}
     empty = [name for name, count in absent.items() if count == len(table)]
     if empty:
-        notes.append(f"no model has a value, so that it orders nothing: {listed(empty)}.")
+        notes.append(f"no model has a value, so it orders nothing: {listed(empty)}.")
     lacking = [f"{name} ({count})" for name, count in absent.items() if 0 < count < len(table)]
     if lacking:
         notes.append(
@@ -150,7 +150,7 @@ def _missing(study: Study, wanted: Sequence[str], mean: Floats) -> list[str]:
         )
     none = [name for name, one in zip(table.names, mean.tolist(), strict=True) if np.isnan(one)]
     if none:
-        notes.append(f"no measure is known, and so no place: {listed(none)}.")
+        notes.append(f"no measure is known, so they have no place: {listed(none)}.")
     unsure = [name for name in wanted if study.measures[name].sign == UNSURE and name not in empty]
     if unsure:
         notes.append(f"sign {UNSURE}, taken as +1: {listed(unsure)}; --direction NAME=-1 turns it.")

@@ -121,11 +121,11 @@ def test_a_cache_or_record_of_another_checkpoint_is_not_overwritten(runs, tmp_pa
     assert icc("measure", "--k", "5", target, "-o", tmp_path).returncode == 0
     before = target.read_bytes(), record.read_bytes()
     refused = icc("extract", second, "-o", tmp_path)
-    assert refused.returncode == 2 and "best.h5 is of another checkpoint" in refused.stderr and not refused.stdout
+    assert refused.returncode == 2 and "best.h5 belongs to another checkpoint" in refused.stderr and not refused.stdout
     (tmp_path / "other").mkdir()
     assert icc("extract", second, "-o", tmp_path / "other" / "best.h5").returncode == 0
     refused = icc("measure", "--k", "5", tmp_path / "other" / "best.h5", "-o", tmp_path)
-    assert refused.returncode == 2 and "best.measure.json is of another checkpoint" in refused.stderr
+    assert refused.returncode == 2 and "best.measure.json belongs to another checkpoint" in refused.stderr
     assert (target.read_bytes(), record.read_bytes()) == before
     assert icc("extract", second, "-o", tmp_path, "--force").returncode == 0
     with open_cache(target) as cache:

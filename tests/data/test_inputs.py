@@ -189,7 +189,7 @@ def test_a_dataset_too_large_for_memory_is_read_when_needed(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (DATASETS + "data = Data(lambda i: (torch.rand(3), 1))", "another sample each time"),
+        (DATASETS + "data = Data(lambda i: (torch.rand(3), 1))", "a different sample each time"),
         (
             DATASETS + "data = Data(lambda i: (x[i][:1 + i % 2], 1))",
             r"sample 1 of .* is \(2,\), and the first is \(1,\)",

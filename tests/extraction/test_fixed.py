@@ -76,7 +76,7 @@ def test_numbers_are_those_of_whole_batches(name, asked, digits):
     with pytest.warns(UserWarning) as said:
         found = activations(net, (x, labels), how=Extraction(batch_size=asked, sites=sites))
     texts = [str(one.message) for one in said]
-    assert any(f"takes batches of {size} samples alone" in text for text in texts)
+    assert any(f"takes batches of {size} samples only" in text for text in texts)
     assert any("depends on the others in its batch" in text for text in texts) is (name in BY_PLACE)
     expected = whole_batches(net, x[found.sample_id], size)
     assert np.array_equal(found.predictions, expected.argmax(1).numpy())
@@ -97,7 +97,7 @@ def test_batches_of_a_loader(name, digits):
     for step in (size, 3 * size - 1):
         net.start.fill_(0.5)
         loader = [(x[start : start + step], labels[start : start + step]) for start in range(0, COUNT, step)]
-        with pytest.warns(UserWarning, match=f"takes batches of {size} samples alone"):
+        with pytest.warns(UserWarning, match=f"takes batches of {size} samples only"):
             found = activations(net, loader)
         expected = whole_batches(net, x, size).argmax(1).numpy()
         assert np.array_equal(found.predictions, expected[found.sample_id])
@@ -113,7 +113,7 @@ def test_a_size_that_torch_does_not_name_is_taken_from_the_option(digits):
     with pytest.raises(CheckpointError, match="cannot take images") as refused:
         activations(net, digits)
     assert "--batch-size" in refused.value.hint
-    with pytest.warns(UserWarning, match="takes batches of 12 samples alone"):
+    with pytest.warns(UserWarning, match="takes batches of 12 samples only"):
         assert activations(net, digits, how=Extraction(batch_size=12)).sites[0].shape == (COUNT, 8)
 
 
@@ -138,7 +138,7 @@ def test_sizes_that_are_tried(reason, asked, expected):
 @pytest.mark.parametrize("name", ["view", "buffer"])
 def test_sharpness_says_so(name, digits):
     make, size = NETS[name]
-    with pytest.raises(CheckpointError, match=f"takes batches of {size} samples alone, and sharpness"):
+    with pytest.raises(CheckpointError, match=f"takes batches of {size} samples only, and sharpness"):
         sharpness(make().eval(), digits)
 
 

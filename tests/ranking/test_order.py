@@ -169,8 +169,7 @@ def test_missing_values_are_said_and_no_model_is_dropped():
         assert words in done.stderr
     empty = icc_rank("-", "--checkpoints", stdin=text(models([[1, nan], [2, nan]])))
     assert (
-        list(lines(empty)[0]["places"]) == ["c1"]
-        and "no model has a value, so that it orders nothing: c2" in empty.stderr
+        list(lines(empty)[0]["places"]) == ["c1"] and "no model has a value, so it orders nothing: c2" in empty.stderr
     )
 
 

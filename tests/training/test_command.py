@@ -45,7 +45,7 @@ def test_kill_and_run_again(tmp_path):
     there = [str(path.relative_to(tmp_path)) for path in (tmp_path / "ckpts").glob("*.pt")]
     assert len(printed) == 4 and sorted(printed) == sorted(there)
     assert (tmp_path / first).stat().st_mtime_ns == before
-    assert "there already" in again.stderr
+    assert "up to date" in again.stderr
     other = subprocess.run(command("--epochs", "5"), cwd=tmp_path, capture_output=True, text=True)
     assert other.returncode == 2 and "--force" in other.stderr and not other.stdout
 

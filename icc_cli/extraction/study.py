@@ -259,6 +259,6 @@ def no_site(seen: Mapping[str, int], wanted: Sites) -> CheckpointError:
 def _inside_recurrent(fused: Mapping[str, str]) -> CheckpointError:
     name, kind = next(iter(fused.items()))
     return CheckpointError(
-        f"{name} is called inside the recurrent layer's {kind}, once per time step in one operation: it is no site.",
+        f"{name} is called inside the recurrent layer's {kind}, once per time step in one operation; it is not a site.",
         f"Leave it out with --exclude-sites '{name}', and take the activation functions that follow the layer.",
     )

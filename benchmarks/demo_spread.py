@@ -33,7 +33,7 @@ def spread(folder: Path) -> str:
         name, _, seed = path.stem.rpartition("-seed")
         if metrics["train_accuracy"] >= FITTED:
             tests[name][seed] = metrics["test_accuracy"]
-    both = np.array([list(seeds.values()) for seeds in tests.values() if len(seeds) == 2])
+    both = np.array([[seeds["0"], seeds["1"]] for seeds in tests.values() if len(seeds) == 2])
     noise = np.sqrt(((both[:, 0] - both[:, 1]) ** 2).mean() / 2)
     deviation = both.std(axis=0, ddof=1).mean()
     correlation = np.corrcoef(both.T)[0, 1]

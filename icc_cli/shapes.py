@@ -119,7 +119,7 @@ def items(shape: Shape) -> Shape:
 
 def numbers(value: object, where: str) -> None:
     """A list of numbers, of which there may be many."""
-    if not isinstance(value, list | tuple) or not all(type(item) is float for item in value):
+    if not isinstance(value, list | tuple) or set(map(type, value)) != {float}:
         items(number)(value, where)
 
 
@@ -127,7 +127,7 @@ def mapping(shape: Shape) -> Shape:
     """An object whose values, whatever their names, are `shape`."""
 
     def check(value: object, where: str) -> None:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the first is quicker
             raise Mismatch(where, value, "an object")
         for key, item in value.items():
             text(key, f"a key of {where}")
@@ -141,7 +141,7 @@ def fields(required: Mapping[str, Shape], others: Mapping[str, Shape], rest: Sha
     known = {**others, **required}
 
     def check(value: object, where: str) -> None:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the first is quicker
             raise Mismatch(where, value, "an object")
         for key in required:
             if key not in value:

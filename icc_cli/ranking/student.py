@@ -61,12 +61,18 @@ def _quantile(freedom: float, level: float) -> float:
     low, high = 0.0, 1.0
     while _cdf(freedom, high) < level:
         low, high = high, 2 * high
+    # Newton's steps, halving the bracket instead where one would leave it.
+    scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - math.log(freedom * math.pi) / 2
+    found = (low + high) / 2
     for _ in range(STEPS):
-        middle = (low + high) / 2
-        if middle in (low, high):
+        short = level - _cdf(freedom, found)
+        low, high = (found, high) if short > 0 else (low, found)
+        density = math.exp(scale - (freedom + 1) / 2 * math.log1p(found * found / freedom))
+        step = found + short / density
+        before, found = found, step if low < step < high else (low + high) / 2
+        if abs(found - before) <= CLOSE * found or found in (low, high):
             break
-        low, high = (middle, high) if _cdf(freedom, middle) < level else (low, middle)
-    return (low + high) / 2
+    return found
 
 
 def _beta(a: float, b: float, x: float, rest: float) -> float:

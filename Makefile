@@ -11,7 +11,7 @@ OUT ?= demo
 # As in the paper: networks that do not fit their training set are left out.
 FITTED := --min-train-accuracy 0.99
 
-.PHONY: demo test lite check docs bench study clean
+.PHONY: demo test test-all lite check docs bench study clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
@@ -33,6 +33,10 @@ demo: $(READY)
 	$(BIN)/icc report $(OUT)/results $(FITTED) -o $(OUT)/report.html
 
 test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q -m "not long"
+
+# The tests that take a minute or more each as well.
+test-all: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q
 
 # An environment of .4 GB without torch, for measure, rank, plot and report: activate it, or call $(LITE)/bin/icc.

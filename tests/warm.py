@@ -8,12 +8,11 @@ import atexit
 import json
 import os
 import runpy
-import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from pathlib import Path
 
@@ -30,49 +29,84 @@ LOADED = (
 
 
 class Server:
-    """The process that is forked. One for each process of pytest, one command at a time."""
+    """The process that is forked; one for each process of pytest. It listens at `address`."""
 
     def __init__(self):
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        )
-        self._lock = threading.Lock()
+        self._folder = tempfile.TemporaryDirectory()
+        self.address = str(Path(self._folder.name, "icc"))
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        ready, theirs = os.pipe()
+        command = [sys.executable, __file__, "serve", self.address, str(theirs)]
+        self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs])
+        os.close(theirs)
+        os.read(ready, 1)
+        os.close(ready)
         atexit.register(self._process.kill)
 
     def run(self, arguments, cwd, stdin, timeout, env):
         """As subprocess.run of `icc`, outputs captured as text."""
-        with self._lock, tempfile.TemporaryDirectory() as folder:
-            streams = [str(Path(folder, name)) for name in ("in", "out", "err")]
-            Path(streams[0]).write_text(stdin or "")
-            asked = {"arguments": arguments, "cwd": str(cwd or Path.cwd()), "streams": streams, "env": env}
-            self._process.stdin.write(json.dumps(asked) + "\n")
-            self._process.stdin.flush()
-            pid = int(self._process.stdout.readline())
-            if not select.select([self._process.stdout], [], [], timeout)[0]:
-                os.kill(pid, signal.SIGKILL)
-                self._process.stdout.readline()
-                raise subprocess.TimeoutExpired(["icc", *arguments], timeout)
-            code = os.waitstatus_to_exitcode(int(self._process.stdout.readline()))
-            out, err = (Path(stream).read_bytes().decode() for stream in streams[1:])
-        return subprocess.CompletedProcess(["icc", *arguments], code, out, err)
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            given.write((stdin or "").encode())
+            given.seek(0)
+            streams = [stream.fileno() for stream in (given, out, err)]
+            code = ask(self.address, arguments, str(cwd or Path.cwd()), env, streams, timeout)
+            for stream in (out, err):
+                stream.seek(0)
+            return subprocess.CompletedProcess(["icc", *arguments], code, out.read().decode(), err.read().decode())
 
 
-def serve():
+def ask(address, arguments, cwd, env, streams, timeout=None):
+    """Have the server at `address` run a command with these streams; its exit code."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+        asking.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        asking.connect(address)
+        socket.send_fds(asking, [json.dumps({"arguments": arguments, "cwd": cwd, "env": env}).encode()], streams)
+        pid = int(asking.recv(64))
+        asking.settimeout(timeout)
+        try:
+            return os.waitstatus_to_exitcode(int(asking.recv(64)))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(["icc", *arguments], timeout) from None
+
+
+def serve(address, ready):
     for name in LOADED:
         __import__(name)
-    told = os.fdopen(os.dup(1), "w")
-    for line in sys.stdin:
-        asked = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            told.close()
-            _become(asked)
-        print(pid, file=told, flush=True)
-        print(os.waitpid(pid, 0)[1], file=told, flush=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(address)
+        listening.listen()
+        os.close(ready)
+        while True:
+            asking, _ = listening.accept()
+            while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) if _children else None:
+                _children.pop()
+            if os.fork() == 0:
+                listening.close()
+                _answer(asking)
+            _children.append(None)
+            asking.close()
+
+
+_children = []
+"""One for each fork that may still have to be waited for."""
+
+
+def _answer(asking):
+    """Run what is asked for in a fork of this fork, and tell its number and how it ended."""
+    asked, streams, _, _ = socket.recv_fds(asking, 1 << 20, 3)
+    pid = os.fork()
+    if pid == 0:
+        asking.close()
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        _become(json.loads(asked))
+    for stream in streams:
+        os.close(stream)
+    asking.send(str(pid).encode())
+    asking.send(str(os.waitpid(pid, 0)[1]).encode())
+    os._exit(0)
 
 
 def _become(asked):
@@ -82,11 +116,6 @@ def _become(asked):
     os.environ.update(asked["env"])
     extra = [part for part in asked["env"].get("PYTHONPATH", "").split(os.pathsep) if part]
     sys.path[:] = ["", *extra, *(part for part in sys.path if part not in extra and part != str(Path(__file__).parent))]
-    flags = (os.O_RDONLY, os.O_WRONLY | os.O_CREAT, os.O_WRONLY | os.O_CREAT)
-    for number, (stream, flag) in enumerate(zip(asked["streams"], flags, strict=True)):
-        opened = os.open(stream, flag, 0o600)
-        os.dup2(opened, number)
-        os.close(opened)
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["icc", *asked["arguments"]]
@@ -107,4 +136,8 @@ def _become(asked):
 
 
 if __name__ == "__main__":
-    serve()
+    if sys.argv[1] == "serve":
+        serve(sys.argv[2], int(sys.argv[3]))
+    else:  # a command of a shell: warm.py ADDRESS ARGUMENTS...
+        code = ask(sys.argv[1], sys.argv[2:], str(Path.cwd()), dict(os.environ), [0, 1, 2])
+        sys.exit(128 - code if code < 0 else code)

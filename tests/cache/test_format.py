@@ -145,6 +145,7 @@ def test_an_error_in_the_background_is_raised():
         submit(3)
 
 
+@pytest.mark.long
 def test_a_flipped_bit_of_the_structure_is_an_error_or_changes_nothing(tmp_path):
     whole = VERSION_1.read_bytes()
     random = np.random.default_rng(0)

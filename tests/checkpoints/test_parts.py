@@ -138,7 +138,7 @@ def broken(folder, how):
         ("cut", "no weight_map"),
         ("no map", "no weight_map"),
         ("no files", "holds no file names"),
-        ("another folder", "no file of its folder"),
+        ("another folder", "which is not in its folder"),
         ("part missing", "names model-00002-of-00002.safetensors, which is missing"),
         ("tensor missing", "1 tensors are not in the parts"),
         ("part damaged", "model-00002-of-00002.safetensors is a Git LFS pointer"),

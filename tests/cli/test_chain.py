@@ -17,13 +17,13 @@ import torch
 from icc_cli.data import DataSource, load
 from icc_cli.extraction import Capture
 from icc_cli.models.spec import ModelSpec, build
-from tests import oracle
-from tests.conftest import MODELS, PER_CLASS, ROOT, icc
+from tests import oracle, warm
+from tests.conftest import MODELS, PER_CLASS, ROOT, icc, warm_server
 
 
 def shell(command, cwd):
     """A command line of a shell, `icc` standing for this tool; pipefail is on."""
-    program = f"{shlex.quote(sys.executable)} -m icc_cli"
+    program = shlex.join([sys.executable, "-S", warm.__file__, warm_server().address])
     return subprocess.run(
         ["bash", "-c", f"set -o pipefail; icc() {{ {program} \"$@\"; }}; {command}"],
         cwd=cwd, capture_output=True, text=True, timeout=240,

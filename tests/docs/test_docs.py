@@ -12,7 +12,8 @@ import pytest
 
 from icc_cli import records
 from icc_cli.extraction.functions import NAMES
-from tests.conftest import ROOT, icc
+from tests import warm
+from tests.conftest import ROOT, icc, warm_server
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -21,7 +22,8 @@ def tools_in(folder):
     """An environment whose `icc` and `python` are these; they lie in `folder`."""
     tools = folder / "bin"
     tools.mkdir()
-    for tool, command in (("icc", f'"{sys.executable}" -m icc_cli'), ("python", f'"{sys.executable}"')):
+    program = f'"{sys.executable}" -S "{warm.__file__}" "{warm_server().address}"'
+    for tool, command in (("icc", program), ("python", f'"{sys.executable}"')):
         (tools / tool).write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         (tools / tool).chmod(0o755)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
@@ -47,6 +49,7 @@ ZOO = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_checkpoints_page(tmp_path):
     said = run_page("checkpoints.md", tmp_path)

@@ -109,6 +109,7 @@ def only_what_is_missing(big, out):
     return there
 
 
+@pytest.mark.long
 def test_dependent_arrays_give_what_the_serial_run_gives(slurm, checkpoints, caches, tmp_path):
     ids = []
     sharpness = ("sharpness", checkpoints, "--mode", "random", "--target", "drop:0.1", "--tolerance", "0.2")

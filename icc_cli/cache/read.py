@@ -116,7 +116,9 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
             files = siblings(path)
             if missing := [part.name for part in files if not part.exists()]:
                 raise FormatError(f"{path} is one of {len(files)} parts, and {missing[0]} is not there.", PART_HINT)
-            cache = joined([stack.enter_context(_one_file(part, split)) for part in files], split)
+            parts = [stack.enter_context(_one_file(part, split)) for part in files]
+            with _damage(path):
+                cache = joined(parts, split)
         yield cache
 
 

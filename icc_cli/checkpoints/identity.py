@@ -10,7 +10,7 @@ from typing import Any
 
 from icc_cli.errors import CheckpointError
 from icc_cli.hdf5 import ends
-from icc_cli.stages import RECORD, stage_of
+from icc_cli.stages import CACHE, RECORD, stage_of
 
 HEAD = 4096
 STATE_DICT_HINT = "Save its state_dict() with torch.save, and name the network with --model."
@@ -116,19 +116,18 @@ def is_torch(path: Path) -> bool:
 def _hdf5(path: Path) -> CheckpointError:
     import h5py
 
-    def kinds(file: Any) -> tuple[bool, bool]:
-        keras = {"keras_version", "layer_names", "model_config"} & set(file.attrs) or "model_weights" in file
-        return bool(keras), file.attrs.get("format") == "icc-activations"
+    def of_keras(file: Any) -> bool:
+        return bool({"keras_version", "layer_names", "model_config"} & set(file.attrs)) or "model_weights" in file
 
-    keras, ours = False, False
-    if ends(path, "kinds", kinds):
+    keras = False
+    if ends(path, "keras", of_keras):
         with contextlib.suppress(OSError, RuntimeError), h5py.File(path, "r") as file:
-            keras, ours = kinds(file)
+            keras = of_keras(file)
     if keras:
         return CheckpointError(
             f"{path} is a Keras model (HDF5), not a PyTorch checkpoint.", "icc reads PyTorch's and safetensors."
         )
-    if ours:
+    if stage_of(path) == CACHE:
         return CheckpointError(
             f"{path} is a cache of icc extract, not a PyTorch checkpoint.", "Give it to icc measure."
         )

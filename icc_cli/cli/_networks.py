@@ -92,9 +92,11 @@ class Networks:
         sites = options.wanted_sites(*(said[name] for name in SITES))
         return Extraction(said["device"], said["batch_size"], precision=said["precision"].value, sites=sites)
 
-    def inputs(self, arguments: list[str], report: Reporter) -> Iterable[Input]:
+    def inputs(
+        self, arguments: list[str], report: Reporter, suffixes: tuple[str, ...] = CHECKPOINT_SUFFIXES
+    ) -> Iterable[Input]:
         """The checkpoints that `arguments` name, each known to have its model where a table names them."""
-        return with_models(expand(arguments, CHECKPOINT_SUFFIXES, report.note), self.request.model)
+        return with_models(expand(arguments, suffixes, report.note), self.request.model)
 
 
 def takes_networks(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -10,7 +10,7 @@ import typer
 
 from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
-from icc_cli.cli._inputs import MEASURED, Input, expand, is_cache, with_models
+from icc_cli.cli._inputs import MEASURED, Input, is_cache
 from icc_cli.cli._networks import Networks, takes_networks
 from icc_cli.cli._records import Printer, Recorded, Recorder
 from icc_cli.cli._report import Reporter
@@ -102,7 +102,7 @@ def measure(
     quieter = report if (jobs or 1) == 1 else Reporter(quiet=True)
     how = _How(wanted, settings, threads, jobs or 1, networks, remove_caches)
     work = partial(_work, recorder=recorder, how=how, report=quieter)
-    found = with_models(expand(inputs, MEASURED, report.note), networks.request.model)
+    found = networks.inputs(inputs, report, MEASURED)
     with Printer(chosen(format), _row, report) as done:
         each(sharded(found, shard, recorder.outputs), work, report, debug, done, jobs or 1)
 

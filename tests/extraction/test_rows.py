@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,6 +95,16 @@ def test_a_part_under_another_name_is_told(parts):
     shutil.copy(parts[0], "alone.h5")
     done = run("measure", "alone.h5")
     assert done.exit_code == 4 and "its name does not say which" in done.stderr
+
+
+def test_a_part_that_lacks_what_was_measured_is_damaged(parts):
+    for path in parts:
+        with h5py.File(path, "r+") as file:
+            said = json.loads(file.attrs["metadata"])
+            del said["measured"]["train_loss" if path == parts[1] else "train_accuracy"]
+            file.attrs["metadata"] = json.dumps(said)
+    done = run("measure", "acts")
+    assert done.exit_code == 4 and "is not a readable cache" in done.stderr
 
 
 @pytest.mark.parametrize("text, why", [("4/3", "not i/n"), ("0/3", "not i/n"), ("a", "not i/n"), ("1/31", "31")])

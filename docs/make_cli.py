@@ -9,10 +9,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from icc_cli.cli import app
+from icc_cli import cli
 
 PAGE = Path(__file__).parent / "cli.md"
 MARKER = "<!-- The rest is made by docs/make_cli.py from the commands. -->\n"
@@ -22,16 +21,15 @@ AFTER = {"icc submit": "-- COMMAND ..."}
 
 def commands() -> str:
     """A section for each command: how it is called, what it does, and a table of its options."""
-    return "\n".join(_section(name, command) for name, command in _commands("icc", app))
+    return "\n".join(_section(name, command) for name, command in _commands())
 
 
-def _commands(name: str, group: Typer) -> Iterator[tuple[str, Callable[..., Any]]]:
-    for info in group.registered_commands:
-        if info.callback:
-            yield f"{name} {info.name or info.callback.__name__}", info.callback
-    for inner in group.registered_groups:
-        if inner.typer_instance:
-            yield from _commands(f"{name} {inner.name}", inner.typer_instance)
+def _commands() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name in cli.COMMANDS:
+        for info in cli.command(name).registered_commands:
+            if info.callback:
+                own = info.callback.__name__
+                yield f"icc {name}" if own == name else f"icc {name} {own}", info.callback
 
 
 def _section(name: str, command: Callable[..., Any]) -> str:

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
-from icc_cli.cli import app
+from icc_cli import cli
 
 PACKAGE = Path(__file__).parent.parent / "icc_cli"
 PAGE = (PACKAGE.parent / "docs" / "architecture.md").read_text("utf-8")
@@ -59,8 +59,7 @@ def test_only_commands_know_of_a_terminal():
 
 def commands() -> set[str]:
     """The functions that typer runs, as `icc_cli/cli/rank.py:rank`."""
-    groups = [app, *(group.typer_instance for group in app.registered_groups)]
-    found = [info.callback for group in groups for info in group.registered_commands]
+    found = [info.callback for name in cli.COMMANDS for info in cli.command(name).registered_commands]
     own = [inspect.unwrap(function) for function in found if function]
     return {f"{function.__module__.replace('.', '/')}.py:{function.__code__.co_name}" for function in own}
 

@@ -29,6 +29,7 @@ from icc_cli.cli._figures import (
 )
 from icc_cli.cli._rank_input import Asked, SideTables, directions_of, names_of
 from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import guarded
 from icc_cli.cli.plot_neurons import neurons
 from icc_cli.plots.figures import FIGURES
 
@@ -159,6 +160,9 @@ def _asked(
     return Asked(selection, Settings(directions_of(direction or []), least, controls=controls), SideTables(runs))
 
 
-app = typer.Typer(no_args_is_help=True, help="The paper's figures, from existing records and caches.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The paper's figures, from existing records and caches."
+)
 _OWN = {command.__name__: command for command in (scatter, k, sites, training)}
-COMMANDS = (*(_OWN.get(name) or _of_study(name, about) for name, (_, about) in FIGURES.items()), neurons)
+for _command in (*(_OWN.get(name) or _of_study(name, about) for name, (_, about) in FIGURES.items()), neurons):
+    app.command()(guarded(_command))

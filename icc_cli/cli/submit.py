@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from icc_cli import cli
 from icc_cli.cli import _inputs
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
+from icc_cli.cli._run import guarded
 from icc_cli.errors import IccError, UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES
 
@@ -42,6 +44,11 @@ class SubmitCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=SubmitCommand, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@guarded
 def submit(
     ctx: typer.Context,
     array: Annotated[
@@ -82,7 +89,7 @@ def submit(
         raise UsageError(f"icc {command[0]} takes its inputs together, as one task.", "Leave --array out.")
     if by_rows and (command[0] != "extract" or array is None):
         raise UsageError("--by-rows is for extract, and needs the number of tasks.", "Add --array N.")
-    sizes = _sizes(ctx, command) if shards else None
+    sizes = _sizes(command) if shards else None
     limit = slurm.array_limit() if executor is Executor.slurm else None
     if by_rows and array is not None and limit is not None and array > limit:
         raise UsageError(f"this site's arrays have at most {limit} tasks.", "Lower --array.")
@@ -161,27 +168,26 @@ def _command(ctx: typer.Context) -> list[str]:
         raise UsageError(
             "there is no command to run.", "Put it after --, as in: icc submit -- measure acts/ -o results/"
         )
-    root = ctx.find_root().command
-    known = set(getattr(root, "commands", {})) - {"submit", "inspect"}
+    known = set(cli.COMMANDS) - {"submit", "inspect"}
     if command[0] not in known:
         raise UsageError(f"icc submit cannot run {command[0]!r}.", f"It runs {', '.join(sorted(known))}.")
     if "--shard" in command:
         raise UsageError("icc submit gives each task its --shard.", "Leave --shard out.")
-    if command[0] in INPUTS_OF and "-" in _parsed(ctx, command)["inputs"]:
+    if command[0] in INPUTS_OF and "-" in _parsed(command)["inputs"]:
         raise UsageError("a job's tasks have no standard input.", "Name files or folders.")
     return command
 
 
-def _parsed(ctx: typer.Context, command: list[str]) -> dict[str, Any]:
+def _parsed(command: list[str]) -> dict[str, Any]:
     """The command's own arguments, checked now rather than by every task."""
-    target = ctx.find_root().command.commands[command[0]]  # type: ignore[attr-defined]
+    target = typer.main.get_command(cli.command(command[0]))
     with target.make_context(f"icc {command[0]}", list(command[1:])) as inner:
         return dict(inner.params)
 
 
-def _sizes(ctx: typer.Context, command: list[str]) -> list[int] | None:
+def _sizes(command: list[str]) -> list[int] | None:
     """Bytes of each input; None when they are not there yet, as before the job that makes them has run."""
-    inputs = _parsed(ctx, command)["inputs"]
+    inputs = _parsed(command)["inputs"]
     try:
         found = list(_inputs.expand(inputs, INPUTS_OF[command[0]]))
         return [item.path.stat().st_size for item in found]

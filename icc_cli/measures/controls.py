@@ -3,24 +3,26 @@
 import hashlib
 from functools import partial
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
-from icc_cli.measures.outputs import cross_entropy
-from icc_cli.measures.whole import Network
+
+if TYPE_CHECKING:
+    from icc_cli.measures.whole import Network
 
 
-def sites(network: Network) -> float:
+def sites(network: "Network") -> float:
     """The number of sites."""
     return float(len(network.widths))
 
 
-def neurons(network: Network) -> float:
+def neurons(network: "Network") -> float:
     """The number of neurons of all sites."""
     return float(sum(network.widths))
 
 
-def random(network: Network) -> float:
+def random(network: "Network") -> float:
     """A standard normal number, the same for the same weights."""
     if not network.beside.identity:
         raise Absent("the weights have no name to draw it from")
@@ -28,15 +30,17 @@ def random(network: Network) -> float:
     return NormalDist().inv_cdf((digest + 0.5) / 2**48)
 
 
-def train_loss(network: Network) -> float:
+def train_loss(network: "Network") -> float:
     """Mean cross-entropy on the training images: as it was counted, or else from the logits."""
     try:
         return network.metric("train_loss")
     except Absent:
+        from icc_cli.measures.outputs import cross_entropy  # which whoever asks for the declarations below can spare
+
         return cross_entropy(network)
 
 
-def _metric(network: Network, name: str) -> float:
+def _metric(network: "Network", name: str) -> float:
     return network.metric(name)
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.directions import Centred, centred
-from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.pairs import Scatter, gram, spread_of_few, spread_of_many
 from icc_cli.measures.percentile import percentiles
 from icc_cli.measures.site import Array, Numbers, Site, may_hold, short_blocks
-from icc_cli.measures.view import SiteView
+
+if TYPE_CHECKING:
+    from icc_cli.measures.groups import ClassGroup
+    from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
 PAPER_PERCENTILE = 75.0
@@ -23,7 +26,7 @@ Directions = Callable[[slice, bool, bool], Iterator[Centred]]
 """Blocks of the directions of some rows: one block if the first flag says so, in float64 if the second does."""
 
 
-def layer_variance(view: SiteView) -> Array | None:
+def layer_variance(view: "SiteView") -> Array | None:
     """Spread of each class relative to the data set's in one site: (classes,), at least 0.
 
         Sigma_C / (Sigma_D + 1e-7),  Sigma_E: std of the pairwise cosine distances in E
@@ -55,7 +58,7 @@ def percentile(live_neurons: int, convention: str) -> float:
     return PAPER_PERCENTILE
 
 
-def _of_few_samples(view: SiteView, directions: Directions) -> tuple[Array, float]:
+def _of_few_samples(view: "SiteView", directions: Directions) -> tuple[Array, float]:
     """The spread of each class and of the data set, every one from its matrix of similarities."""
 
     def spread(rows: slice) -> float:
@@ -66,7 +69,7 @@ def _of_few_samples(view: SiteView, directions: Directions) -> tuple[Array, floa
     return np.array(spreads), spread(slice(0, view.shape[0]))
 
 
-def _of_many_samples(view: SiteView, directions: Directions, live: int) -> tuple[Array, float]:
+def _of_many_samples(view: "SiteView", directions: Directions, live: int) -> tuple[Array, float]:
     """The same from sums over the rows; the data set's V'V adds up over the classes."""
     from concurrent.futures import ThreadPoolExecutor  # not by everyone who asks for the declaration below
 
@@ -89,7 +92,7 @@ def _centre(directions: Directions, samples: int, live: int) -> Array:
 
 
 def _sums(
-    view: SiteView, directions: Directions, centre: Array, classes: Sequence[ClassGroup]
+    view: "SiteView", directions: Directions, centre: Array, classes: Sequence["ClassGroup"]
 ) -> tuple[list[float], Scatter]:
     """The spread of each of `classes`, and the sums of all their samples about `centre`."""
     whole = Scatter(centre)
@@ -114,7 +117,7 @@ def _sums(
     return spreads, whole
 
 
-def _spread_of_large(group: ClassGroup, directions: Directions, whole: Scatter, convention: str) -> float:
+def _spread_of_large(group: "ClassGroup", directions: Directions, whole: Scatter, convention: str) -> float:
     """The spread of a class that is not held at once; its sums are added to `whole` too."""
     own: Scatter | None = None
     for block in directions(group.rows, False, group.size < 2 * len(whole.centre)):
@@ -153,7 +156,7 @@ def _are_few(site: Site, samples: int, neurons: int) -> bool:
     return samples < 2 * neurons and may_hold(site, samples)
 
 
-def _shares(classes: Sequence[ClassGroup], count: int) -> list[Sequence[ClassGroup]]:
+def _shares(classes: Sequence["ClassGroup"], count: int) -> list[Sequence["ClassGroup"]]:
     """`classes` in `count` runs of about as many, or fewer where there are fewer classes."""
     size = -(-len(classes) // count)
     return [classes[start : start + size] for start in range(0, len(classes), size)]

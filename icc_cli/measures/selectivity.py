@@ -1,18 +1,21 @@
 """c1: neuron-level subclass selectivity (equation 1)."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.moments import Moments, all_but_one
 from icc_cli.measures.site import Array
-from icc_cli.measures.view import SiteView
+
+if TYPE_CHECKING:
+    from icc_cli.measures.view import SiteView
 
 EPSILON = 1e-7
 
 
-def subclass_selectivity(view: SiteView) -> Array:
+def subclass_selectivity(view: "SiteView") -> Array:
     """How well each neuron tells each subclass from the rest of its class: (subclasses, n), unbounded.
 
         (mu_C - mu_{S\\C}) / (sigma_C + sigma_{S\\C} + 1e-7)

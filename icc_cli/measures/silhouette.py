@@ -3,20 +3,23 @@
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.directions import Centred, centred, clusters, rectified
-from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.site import Array, Site, may_hold, short_blocks
-from icc_cli.measures.view import SiteView
+
+if TYPE_CHECKING:
+    from icc_cli.measures.groups import ClassGroup
+    from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
 
 
-def subclass_silhouettes(view: SiteView) -> Array:
+def subclass_silhouettes(view: "SiteView") -> Array:
     """Mean silhouette (cosine distance, post-ReLU activations) of each subclass within its class: (subclasses,).
 
     A class of one subclass has no value: NaN. Exact, from sums over each subclass and no pairs: with u = x/|x|
@@ -32,7 +35,7 @@ def subclass_silhouettes(view: SiteView) -> Array:
     return np.array(values)
 
 
-def _class_silhouettes(site: Site, group: ClassGroup) -> Array:
+def _class_silhouettes(site: Site, group: "ClassGroup") -> Array:
     sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
     parts = _Parts(site, group)
     found = clusters(parts, sizes, site.shape[1])
@@ -67,7 +70,7 @@ class _Parts:
     """(subclass, directions) of a class, a block of rows at a time, zero rows among them. Goes over them as often as
     asked, and computes a class that may be held but once."""
 
-    def __init__(self, site: Site, group: ClassGroup) -> None:
+    def __init__(self, site: Site, group: "ClassGroup") -> None:
         self._site, self._group = site, group
         self._held = list(self._computed()) if may_hold(site, group.size) else None
 

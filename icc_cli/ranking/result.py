@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from icc_cli.ranking import html, text
+from icc_cli.ranking import text
 from icc_cli.ranking.rows import Row
 
 
@@ -64,4 +64,6 @@ class Ranking(Sequence[Row]):
         return "\n\n".join(text.table(part.rows, part.title, text.WIDTH, said=part.said) for part in self.parts)
 
     def _repr_html_(self) -> str:
+        from icc_cli.ranking import html
+
         return "".join(html.table(part.rows, part.title, part.said) for part in self.parts)

@@ -1,11 +1,13 @@
 """docs/cli.md is what docs/make_cli.py makes of the commands, and holds all of them."""
 
 import importlib.util
+import inspect
 import re
 
 import pytest
 from typer.testing import CliRunner
 
+from icc_cli import cli
 from icc_cli.cli import _run, app
 from icc_cli.errors import CheckpointError, FormatError, UsageError
 from tests.conftest import ROOT
@@ -31,6 +33,13 @@ def test_every_option_that_help_shows_is_there(command):
     section = re.split(r"^## ", PAGE.partition(f"\n## icc {command}\n")[2], flags=re.MULTILINE)[0]
     assert "--quiet" in options or command == "inspect"
     assert {one for one in options if not re.search(rf"`{one}[ `]", section)} == set()
+
+
+def test_help_says_of_each_command_what_its_own_help_begins_with():
+    for name, about in cli.COMMANDS.items():
+        own = cli.command(name)
+        (text,) = [own.info.help] if name == "plot" else [inspect.getdoc(own.registered_commands[0].callback)]
+        assert " ".join(text.split("\n\n")[0].split()) == about
 
 
 def test_every_command_is_there():

@@ -134,5 +134,5 @@ def test_sets_share_the_scale_of_the_target_unless_they_lie_apart(apart, one):
 
 
 def test_every_figure_of_records_is_a_command_of_its_name():
-    names = [command.__name__ for command in commands.COMMANDS]
+    names = [info.callback.__name__ for info in commands.app.registered_commands if info.callback]
     assert [*FIGURES, "neurons"] == names == [*(figure(name).name for name in FIGURES), "neurons"]

@@ -1,7 +1,6 @@
 """Tables as they come: delimited text, JSON and JSON lines, compressed or not, Parquet, and what some tools write."""
 
 import codecs
-import gzip
 import io
 import json
 import zlib
@@ -140,6 +139,8 @@ def _of_object(found: Mapping[str, Any]) -> Sequence[Any]:
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The lines of a text file, decompressed; errors of reading are FormatError, while it is read too."""
+    import gzip
+
     try:
         with gzip.open(path) if path.name.lower().endswith(COMPRESSED) else path.open("rb") as content:
             wide = content.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from icc_cli.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from torch import nn
+    import torch
+    from torch import Tensor, nn
 
     from icc_cli.checkpoints import Checkpoint
     from icc_cli.data import Dataset, DataSource
@@ -36,13 +37,13 @@ class Subject:
     model: "ModelSpec"
     data: "Dataset"
     normalisation: Normalisation
+    networks: "NetworkShelf"
 
     def network(self) -> "tuple[Subject, nn.Module]":
         """The checkpoint's network with its weights, and the subject with the arguments that their shapes settle."""
         from icc_cli.checkpoints import load_into
-        from icc_cli.models.infer import build_for
 
-        spec, module = build_for(self.model, self.checkpoint.state)
+        spec, module = self.networks.build(self.model, self.checkpoint.state)
         given = ", ".join(f"{key}={value}" for key, value in self.model.args.items())
         load_into(module, self.checkpoint, f"{spec.spec} with {given}" if given else spec.spec)
         return replace(self, model=spec), module
@@ -194,13 +195,39 @@ class DataShelf:
         return self._last[1]
 
 
+class NetworkShelf:
+    """Keeps the network built last, so that many checkpoints of one network build it once.
+
+    Whoever runs it leaves it as it was, and all of its weights are loaded for each checkpoint. A network of the user's
+    own code is built for each: nobody knows what it keeps from one to the next.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[ModelSpec, dict[str, torch.Size], tuple[ModelSpec, nn.Module]] | None = None
+
+    def build(self, spec: "ModelSpec", state: "dict[str, Tensor]") -> "tuple[ModelSpec, nn.Module]":
+        """As `build_for`; a network that was built before has the weights of the checkpoint before."""
+        from icc_cli.checkpoints.names import COUNTERS
+        from icc_cli.models.infer import build_for
+
+        shapes = {name: tensor.shape for name, tensor in state.items() if not name.endswith(COUNTERS)}
+        if self._last is not None and self._last[:2] == (spec, shapes):
+            return self._last[2]
+        self._last = None  # before another takes memory
+        built = build_for(spec, state)
+        if not spec.runs_user_code:
+            self._last = spec, shapes, built
+        return built
+
+
 @dataclass(frozen=True)
 class Request:
-    """All the options that say what a checkpoint is run as and on, and the shelf of the data that they load."""
+    """All the options that say what a checkpoint is run as and on, and what is kept from one checkpoint to the next."""
 
     model: ModelRequest
     data: DataRequest
     shelf: DataShelf
+    networks: NetworkShelf
 
     def subject(self, path: Path, name: str = "") -> Subject:
         """The checkpoint at `path`, called `name` in records, with its model and its data, which is loaded.
@@ -214,7 +241,7 @@ class Request:
             own = {key: value for key, value in given.args.items() if key not in OF_DATA}
             checkpoint = replace(checkpoint, hparams={**own, **checkpoint.hparams})
         dataset = self.shelf.load(self.data.source(checkpoint))
-        return Subject(checkpoint, spec, dataset, self.data.normalisation(checkpoint, dataset))
+        return Subject(checkpoint, spec, dataset, self.data.normalisation(checkpoint, dataset), self.networks)
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:

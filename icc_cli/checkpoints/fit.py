@@ -1,5 +1,6 @@
 """Loading a state dict into a model, or saying exactly what does not fit."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -90,7 +91,7 @@ def _load(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
             fit.lines(),
         )
     names = {name for name, _ in model.named_parameters()}
-    wrong = [name for name in state if name in names and not torch.isfinite(state[name]).all()]
+    wrong = [name for name in state if name in names and not _finite(state[name])]
     if wrong:
         raise CheckpointError(
             f"{checkpoint.path} holds NaN or infinity in {len(wrong)} of its weights.",
@@ -103,3 +104,10 @@ def _load(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
     except Exception as error:
         # Networks may load their weights in ways of their own.
         raise CheckpointError(f"{checkpoint.path} does not load into the model {spec}: {reason(error)}.") from error
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether no number is NaN or infinite; by the least and the largest, which take no memory."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return bool(torch.isfinite(tensor).all())
+    return all(map(math.isfinite, torch.stack(torch.aminmax(tensor)).tolist()))

@@ -76,12 +76,12 @@ class Networks:
     @cached_property
     def request(self) -> "Request":
         """Model and data. UsageError for options that do not go together."""
-        from icc_cli.subject import DataRequest, DataShelf, Request
+        from icc_cli.subject import DataRequest, DataShelf, NetworkShelf, Request
 
         said = self._all
         model = options.model_request(*(said[name] for name in MODEL))
         data = DataRequest(said["data"], **{name: said[name] for name in DATA if name != "data"})
-        return Request(model, data, DataShelf())
+        return Request(model, data, DataShelf(), NetworkShelf())
 
     @cached_property
     def how(self) -> "Extraction":

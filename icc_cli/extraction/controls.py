@@ -4,12 +4,14 @@ import copy
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+CHUNK = 2**15
 POSITIVE = {"relu", "relu6"}
 """Activation functions that let a path's product of weights through."""
 
@@ -25,16 +27,16 @@ class Controls:
 def controls(model: nn.Module, sample: tuple[Tensor, ...], functions: Collection[str]) -> Controls:
     """`parameters`, `weight_norm` and `path_norm` of `model`, which is in inference mode.
 
-    `sample` are the inputs of a few samples, `functions` the activation functions that the network calls.
+    `sample` are the inputs of one sample, or of as many as the network takes at least, `functions` the activation
+    functions that it calls.
 
     path_norm is the square root of the sum of the outputs at an input of ones, with every weight squared, biases
     included and batch norm folded into the layer before it; it is defined for networks of linear layers, convolutions,
     batch norm and ReLUs, of one input.
     """
-    squares = [float(parameter.detach().double().square().sum()) for parameter in model.parameters()]
     values: dict[str, float | None] = {
         "parameters": float(sum(parameter.numel() for parameter in model.parameters())),
-        "weight_norm": math.sqrt(sum(squares)),
+        "weight_norm": math.sqrt(math.fsum(map(_square, model.parameters()))),
         "path_norm": None,
     }
     reason = _no_paths(model, sample, functions)
@@ -46,6 +48,13 @@ def controls(model: nn.Module, sample: tuple[Tensor, ...], functions: Collection
     if not reason and not math.isfinite(values["path_norm"] or 0.0):
         values["path_norm"], reason = None, "the sum over paths is larger than a number can be"
     return Controls(values, {"path_norm": reason} if reason else {})
+
+
+def _square(weights: Tensor) -> float:
+    """The sum of the squares, in float64, which is held for no more than a few thousand weights at a time."""
+    real = weights.detach().abs() if weights.is_complex() else weights.detach()
+    parts = (part.double() for part in torch.split(real.flatten(), CHUNK))
+    return math.fsum(float(part.dot(part)) for part in parts)
 
 
 def _no_paths(model: nn.Module, sample: tuple[Tensor, ...], functions: Collection[str]) -> str:
@@ -64,36 +73,48 @@ def _no_paths(model: nn.Module, sample: tuple[Tensor, ...], functions: Collectio
 
 
 def _path_norm(model: nn.Module, sample: Tensor) -> float:
-    """In float64, on a copy."""
-    network = copy.deepcopy(model).double()
-    ones = torch.ones_like(sample, dtype=torch.float64)
+    """In float64, on a copy, whose weights are never held in float32."""
+    precision = next((p.dtype for p in model.parameters() if p.is_floating_point()), sample.dtype)
+    ones = torch.ones_like(sample, dtype=precision)
     with torch.no_grad():
-        before = _layer_before(network, ones)
-        for norm, layer in before.items():
-            _fold(norm, layer)
-        for module in network.modules():
+        before = _layer_before(model, ones)
+        named = dict(model.named_modules())
+        layers = [module for module in named.values() if not isinstance(module, _BatchNorm)]
+        squared = {
+            id(weights): nn.Parameter(weights.detach().to(torch.float64, copy=True).square_())
+            for layer in layers
+            for weights in layer.parameters(recurse=False)
+        }
+        network = copy.deepcopy(model, dict(squared)).double()  # with these in the place of the weights
+        copies = dict(network.named_modules())
+        for name, module in copies.items():
             if isinstance(module, _BatchNorm):
+                layer = before.get(name, "")
+                _fold(module, getattr(named.get(layer), "bias", None), getattr(copies.get(layer), "bias", None))
                 _as_layer(module)
-            for parameter in module.parameters(recurse=False):
-                parameter.square_()
-        return math.sqrt(float(_first(network(ones))[0].sum()))
+                for parameter in module.parameters(recurse=False):
+                    parameter.square_()
+        return math.sqrt(float(_first(network(ones.double()))[0].sum()))
 
 
-def _layer_before(network: nn.Module, ones: Tensor) -> dict[_BatchNorm, nn.Module]:
-    """By batch norm, the linear layer or convolution whose output it is given."""
-    outputs: dict[int, tuple[nn.Module, Tensor]] = {}
-    found: dict[_BatchNorm, nn.Module] = {}
+def _layer_before(network: nn.Module, ones: Tensor) -> dict[str, str]:
+    """By batch norm, the linear layer or convolution whose output it is given; both by name."""
+    outputs: dict[int, tuple[str, Tensor]] = {}
+    found: dict[str, str] = {}
 
-    def left(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def left(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(module, _BatchNorm):
             layer = outputs.get(id(inputs[0]))
             if layer is not None:
-                found[module] = layer[0]
+                found[name] = layer[0]
         else:
-            outputs[id(output)] = module, output  # kept, so that no other tensor takes its id
+            outputs[id(output)] = name, output  # kept, so that no other tensor takes its id
 
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear | _ConvNd | _BatchNorm)]
-    hooks = [module.register_forward_hook(left) for module in layers]
+    hooks = [
+        module.register_forward_hook(partial(left, name))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear | _ConvNd | _BatchNorm)
+    ]
     try:
         network(ones)
     finally:
@@ -102,12 +123,11 @@ def _layer_before(network: nn.Module, ones: Tensor) -> dict[_BatchNorm, nn.Modul
     return found
 
 
-def _fold(norm: _BatchNorm, layer: nn.Module) -> None:
-    """Move the layer's bias into the mean of the batch norm that follows it: it cancels there."""
-    bias = getattr(layer, "bias", None)
-    if bias is not None and norm.running_mean is not None:
+def _fold(norm: _BatchNorm, bias: Tensor | None, squared: Tensor | None) -> None:
+    """Move the bias of the layer before into the mean of the batch norm, where it cancels."""
+    if bias is not None and squared is not None and norm.running_mean is not None:
         norm.running_mean -= bias
-        bias.zero_()
+        squared.zero_()
 
 
 def _as_layer(norm: _BatchNorm) -> None:

@@ -121,8 +121,7 @@ def extract(
             listener.note(text)
         one = _Pass(taking, device, Batches(taking.batch_size, listener.note), listener)
         sink.create(taking.tables, taking.study.head)
-        sample = train.inputs(few, device).filled(taking.study.batch)
-        counted = controls(model, sample.positional, taking.study.calls)
+        counted = controls(model, taking.least(train.inputs(few, device)).positional, taking.study.calls)
         predictions, loss = one.over(train, rows, sink.write)
         measured = {"train_accuracy": float(np.mean(predictions == rows.labels)), "train_loss": loss}
         of_test = None

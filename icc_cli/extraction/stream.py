@@ -18,7 +18,6 @@ from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.inference import inference
 from icc_cli.extraction.ordered import Listener, cross_entropies, described
 from icc_cli.extraction.sinks import Sink
-from icc_cli.extraction.study import FEW
 from icc_cli.extraction.taking import Taking
 
 
@@ -64,8 +63,7 @@ def stream(model: nn.Module, batches: Iterable[Batch], sink: Sink, how: Extracti
                 if taking is None:
                     taking = Taking(model, device, how, batch.inputs, int(batch.labels.max()) + 1)
                     in_parts = Batches(taking.study.batch or how.batch_size or sys.maxsize, listener.note)
-                    few = batch.inputs.rows(slice(FEW)).filled(taking.study.batch).to(device)
-                    counted = controls(model, few.positional, taking.study.calls)
+                    counted = controls(model, taking.least(batch.inputs).positional, taking.study.calls)
                     for text in taking.study.warnings:
                         listener.warn(text)
                     for text in taking.study.notes:

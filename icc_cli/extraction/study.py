@@ -68,8 +68,8 @@ def study(
 
     Where the model does not take so many samples, `batch_size` is tried, and the sizes that torch names.
 
-    The layout of the weights is left as it was. Raises CheckpointError when the model cannot take the samples, has no
-    site or too few outputs, or when a site's neurons cannot be told.
+    The weights are left channels last where the model takes images and weights so. Raises CheckpointError when the
+    model cannot take the samples, has no site or too few outputs, or when a site's neurons cannot be told.
     """
     few = few.contiguous()
     warnings = of_modules(model)
@@ -79,15 +79,18 @@ def study(
             "the model puts itself in training mode in its forward pass; it is held in inference mode: dropout off, "
             "batch norm on its running statistics."
         )
-    near = NEAR[precision]
-    random = not look.agrees(look.values(few), SAME)
+    near, two = NEAR[precision], few.rows(slice(2))
+    steady = look.agrees(look.turned(two), SAME, strict=True)  # one pass that shows neither of what follows
+    random = not steady and not look.agrees(look.values(few), SAME)
     if random:
         warnings.append("the model is random: two passes over the same samples differ; the numbers are of one draw.")
-    elif not any("batch norm" in text for text in warnings) and not look.agrees(look.turned(few.rows(slice(2))), near):
+    elif not (steady or any("batch norm" in text for text in warnings) or look.agrees(look.turned(two), near)):
         warnings.append(
             "what the model computes for a sample depends on the others in its batch: the numbers depend on the batch "
             "size and on the order of the samples."
         )
+    one = few.rows(slice(1))
+    turned_round = not random and _takes_channels_last(look, one, near)
     return Study(
         look.sites,
         look.poolings,
@@ -96,9 +99,9 @@ def study(
         dict(look.capture.seen),
         look.capture.largest // len(few),
         look.beneath,
-        not random and _takes_channels_last(look, few, near),
+        turned_round,
         look.batch,
-        random or look.agrees(look.tried(few.rows(slice(1))), near, strict=True),
+        random or turned_round or look.agrees(look.tried(one), near, strict=True),
         tuple(warnings),
         tuple(filter(None, (look.logits.note, look.note))),
         look.head,
@@ -191,16 +194,20 @@ def _close(one: Tensor, other: Tensor, tolerance: float) -> bool:
     return not bool(torch.isfinite(size)) or bool(difference <= tolerance * size)
 
 
-def _takes_channels_last(look: _Look, few: Arguments, tolerance: float) -> bool:
-    if not any(tensor.dim() == 4 for tensor in (*few.positional, *few.named.values())):
+def _takes_channels_last(look: _Look, one: Arguments, tolerance: float) -> bool:
+    """Whether the model gives the same for one sample with images and weights in that layout; if so, it is left so."""
+    if not any(tensor.dim() == 4 for tensor in (*one.positional, *one.named.values())):
         return False
     weights = [(parameter, parameter.data) for parameter in look.model.parameters()]
-    channels_last(look.model)
+    with torch.inference_mode(False):
+        channels_last(look.model)
+    taken = False
     try:
-        return look.agrees(look.tried(few.channels_last()), tolerance, strict=True)
+        taken = look.agrees(look.tried(one.channels_last()), tolerance, strict=True)
     finally:
-        for parameter, data in weights:
+        for parameter, data in weights if not taken else ():
             parameter.data = data
+    return taken
 
 
 def channels_last(model: nn.Module) -> None:

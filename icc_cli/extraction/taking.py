@@ -18,7 +18,7 @@ from icc_cli.extraction.capture import Capture
 from icc_cli.extraction.forward import outputs_of
 from icc_cli.extraction.how import Extraction
 from icc_cli.extraction.memory import batch_for, ran_out
-from icc_cli.extraction.study import FEW, Study, channels_last, check_outputs, study
+from icc_cli.extraction.study import FEW, Study, check_outputs, study
 
 FLOAT16_MAX = 65504.0
 
@@ -39,8 +39,6 @@ class Taking:
             if ran_out(error):
                 raise too_large() from error
             raise
-        if self.study.channels_last:
-            channels_last(model)
         self._capture = Capture(model, how.sites, self.study.poolings, self.study.beneath)
         self.tables = (*self.study.sites, *_beside(self.study))
         self._shapes = [(site.name, site.kind, site.neurons) for site in self.study.sites]
@@ -77,6 +75,11 @@ class Taking:
     def batch_size(self) -> int:
         """Samples a forward pass: as the model wants, as asked for, or what fits a sample's largest pre-activation."""
         return self.study.batch or self._how.batch_size or batch_for(self.study.largest, self._device)
+
+    def least(self, inputs: Arguments) -> Arguments:
+        """The first samples of `inputs`, no more than the model has to be given at once."""
+        few = inputs.rows(slice(1 if self.study.alone else FEW))
+        return few.filled(self.study.batch).to(self._device)
 
     def logits(self, inputs: Arguments) -> Tensor:
         """Logits (B, classes) of a batch, in the precision asked for."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from icc_cli.errors import FormatError, IccError, UsageError
 from icc_cli.ranking.names import suggestion
-from icc_cli.ranking.order import order, pair
 from icc_cli.ranking.result import Ranking
 from icc_cli.ranking.scores import Scored, score_of
 from icc_cli.ranking.sources import columns
@@ -104,6 +103,8 @@ def scored_of(score: str, options: JsonObject, asked: ModelsAsked | None, select
     """What is made of every study: its score, or its models."""
     if asked is None:
         return score_of(score, options)
+    from icc_cli.ranking.order import order, pair
+
     option = "--checkpoints" if asked.pair is None else "--pair"
     for name in (*(["score"] if score != "kendall" else []), *options):
         raise UsageError(f"--{name.replace('_', '-')} does not go with {option}.", "Leave one of them out.")

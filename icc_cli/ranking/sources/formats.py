@@ -136,13 +136,20 @@ def _of_object(found: Mapping[str, Any]) -> Sequence[Any]:
     return [found]
 
 
+def _bytes(path: Path) -> Any:
+    """The stream of its bytes, decompressed; it can `peek`."""
+    if not path.name.lower().endswith(COMPRESSED):
+        return path.open("rb")
+    import gzip
+
+    return gzip.open(path)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The lines of a text file, decompressed; errors of reading are FormatError, while it is read too."""
-    import gzip
-
     try:
-        with gzip.open(path) if path.name.lower().endswith(COMPRESSED) else path.open("rb") as content:
+        with _bytes(path) as content:
             wide = content.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
             with io.TextIOWrapper(content, "utf-16" if wide else "utf-8-sig", newline="") as lines:
                 yield lines

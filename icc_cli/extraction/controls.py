@@ -1,6 +1,5 @@
 """What any measure has to beat, counted on the network itself: parameters, weight norm, path norm."""
 
-import copy
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
@@ -73,28 +73,22 @@ def _no_paths(model: nn.Module, sample: tuple[Tensor, ...], functions: Collectio
 
 
 def _path_norm(model: nn.Module, sample: Tensor) -> float:
-    """In float64, on a copy, whose weights are never held in float32."""
+    """In float64, the squares standing in for the weights during one forward pass."""
     precision = next((p.dtype for p in model.parameters() if p.is_floating_point()), sample.dtype)
     ones = torch.ones_like(sample, dtype=precision)
     with torch.no_grad():
         before = _layer_before(model, ones)
-        named = dict(model.named_modules())
-        layers = [module for module in named.values() if not isinstance(module, _BatchNorm)]
-        squared = {
-            id(weights): nn.Parameter(weights.detach().to(torch.float64, copy=True).square_())
-            for layer in layers
-            for weights in layer.parameters(recurse=False)
-        }
-        network = copy.deepcopy(model, dict(squared)).double()  # with these in the place of the weights
-        copies = dict(network.named_modules())
-        for name, module in copies.items():
-            if isinstance(module, _BatchNorm):
-                layer = before.get(name, "")
-                _fold(module, getattr(named.get(layer), "bias", None), getattr(copies.get(layer), "bias", None))
-                _as_layer(module)
-                for parameter in module.parameters(recurse=False):
-                    parameter.square_()
-        return math.sqrt(float(_first(network(ones.double()))[0].sum()))
+        modules = dict(model.named_modules())
+        instead = {name: p.to(torch.float64, copy=True).square_() for name, p in model.named_parameters()}
+        instead |= {name: held.double() for name, held in model.named_buffers() if held.is_floating_point()}
+        for name, norm in modules.items():
+            if isinstance(norm, _BatchNorm):
+                layer = before.get(name)
+                bias = getattr(modules[layer], "bias", None) if layer is not None else None
+                if bias is not None:
+                    instead[f"{layer}.bias"] = torch.zeros_like(bias, dtype=torch.float64)
+                instead |= {f"{name}.{part}": value for part, value in _squared(norm, bias).items()}
+        return math.sqrt(float(_first(functional_call(model, instead, ones.double()))[0].sum()))
 
 
 def _layer_before(network: nn.Module, ones: Tensor) -> dict[str, str]:
@@ -123,25 +117,18 @@ def _layer_before(network: nn.Module, ones: Tensor) -> dict[str, str]:
     return found
 
 
-def _fold(norm: _BatchNorm, bias: Tensor | None, squared: Tensor | None) -> None:
-    """Move the bias of the layer before into the mean of the batch norm, where it cancels."""
-    if bias is not None and squared is not None and norm.running_mean is not None:
-        norm.running_mean -= bias
-        squared.zero_()
-
-
-def _as_layer(norm: _BatchNorm) -> None:
-    """Make it scale x + shift, of mean 0 and variance 1, so that both can be squared."""
+def _squared(norm: _BatchNorm, bias: Tensor | None) -> dict[str, Tensor]:
+    """What makes it compute scale^2 x + shift^2, after a layer with this `bias`, which cancels in it."""
     assert norm.running_mean is not None and norm.running_var is not None
-    scale = torch.rsqrt(norm.running_var + norm.eps)
-    weight = torch.ones_like(scale) if norm.weight is None else norm.weight
-    bias = torch.zeros_like(scale) if norm.bias is None else norm.bias
-    scaled = weight * scale
-    norm.bias = nn.Parameter(bias - scaled * norm.running_mean)
-    norm.weight = nn.Parameter(scaled)
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1.0)
-    norm.eps = 0.0
+    mean = norm.running_mean.double() if bias is None else norm.running_mean.double() - bias
+    scale = torch.rsqrt(norm.running_var.double() + norm.eps)
+    if norm.weight is None:
+        shift = (scale * mean).square()
+        return {"running_mean": -shift / scale.square(), "running_var": scale.pow(-4) - norm.eps}
+    scale = scale * norm.weight
+    shift = norm.bias - scale * mean
+    plain = {"running_mean": torch.zeros_like(mean), "running_var": torch.full_like(mean, 1 - norm.eps)}
+    return {"weight": scale.square(), "bias": shift.square(), **plain}
 
 
 def _first(outputs: object) -> Tensor:

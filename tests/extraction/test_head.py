@@ -78,13 +78,16 @@ def test_what_is_counted():
     assert measure(held, measures="train_loss")["train_loss"] == pytest.approx(loss, rel=1e-5)
 
 
-def test_path_norm_folds_batch_norm():
+@pytest.mark.parametrize("affine", [True, False])
+def test_path_norm_folds_batch_norm(affine):
     """By hand: the folded convolution and the head, weights and biases squared, at an input of ones."""
     model = small()
+    if not affine:
+        model.norm.weight = model.norm.bias = None
     with torch.no_grad():
-        scale = model.norm.weight / torch.sqrt(model.norm.running_var + model.norm.eps)
+        scale = (model.norm.weight if affine else 1) / torch.sqrt(model.norm.running_var + model.norm.eps)
         weight = (model.conv.weight * scale[:, None, None, None]) ** 2
-        bias = (model.norm.bias + (model.conv.bias - model.norm.running_mean) * scale) ** 2
+        bias = ((model.norm.bias if affine else 0) + (model.conv.bias - model.norm.running_mean) * scale) ** 2
         hidden = F.relu(F.conv2d(torch.ones(1, 1, 6, 6), weight, bias)).amax(dim=(2, 3))
         expected = math.sqrt(F.linear(hidden, model.fc.weight**2, model.fc.bias**2).sum())
     before = {name: value.clone() for name, value in model.state_dict().items()}

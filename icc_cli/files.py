@@ -1,15 +1,18 @@
-"""Files that are absent or complete: written under a temporary name, then renamed."""
+"""Files that are absent or complete: written under a temporary name, then renamed. And what is no file at all."""
 
 import contextlib
 import glob
 import os
 import socket
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from icc_cli.errors import OutputError, UsageError
+from icc_cli.errors import IccError, OutputError, UsageError
 
 TEMPORARY_SUFFIX = ".tmp"
+LONGEST_SHOWN = 300
+"""Letters of a path in a message; what is longer is no path."""
 
 
 @contextlib.contextmanager
@@ -21,15 +24,17 @@ def atomic_path(target: Path) -> Iterator[Path]:
     of this host are removed. A full disk or a folder that cannot be written raises OutputError or UsageError.
     """
     make_folder(target.parent)
+    check_output(target)
     _remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         with output_errors(target):
+            _watcher(temporary)
             yield temporary
             _sync(temporary)
             temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
 
 
 def write_atomically(target: Path, content: str | bytes) -> None:
@@ -40,11 +45,7 @@ def write_atomically(target: Path, content: str | bytes) -> None:
 
 def remove_safely(files: Sequence[Path], successor: Path) -> None:
     """Remove `files` once `successor`, which was written in their stead, is on the disk under its name."""
-    descriptor = os.open(successor.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(successor.parent)
     for file in files:
         file.unlink(missing_ok=True)
 
@@ -61,16 +62,99 @@ def make_folder(folder: Path) -> None:
         raise UsageError(f"the output folder {folder} is not writable.", "Choose another with -o.")
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path that may be anything (too long, behind a folder that is not ours to read) is a folder."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """The same of a plain file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def check_there(path: Path, pipes: bool = False) -> None:
+    """UsageError unless there is a file or a folder at `path`, or with `pipes` a pipe, which must be read only once.
+
+    A device may have no end, and nobody may ever write to a pipe.
+    """
+    shown = str(path) if len(str(path)) <= LONGEST_SHOWN else f"{str(path)[:LONGEST_SHOWN]}..."
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise UsageError(f"there is no file {shown}.") from error
+    except OSError as error:
+        raise UsageError(f"there is no file {shown} that can be read: {error.strerror}.") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipes and stat.S_ISFIFO(mode))):
+        raise UsageError(f"{path} is a device, a pipe or a socket, not a file.")
+
+
+def check_output(path: Path) -> None:
+    """UsageError when `path` is there and is no file: to read it could last for ever, and to replace it is not ours."""
+    with output_errors(path):
+        if (path.exists() or path.is_symlink()) and not path.is_file():
+            raise UsageError(f"cannot write {path}: it is there, and is not a file.", "Choose another with -o.")
+
+
 @contextlib.contextmanager
-def output_errors(target: Path) -> Iterator[None]:
-    """Turn an operating-system error while writing `target` into an OutputError."""
+def input_errors(path: Path, kind: type[IccError]) -> Iterator[None]:
+    """Turn an error of the operating system, or a lack of memory, while what belongs to `path` is read into `kind`."""
     try:
         yield
     except OSError as error:
+        raise kind(f"cannot read {error.filename or path}: {error.strerror or error}.") from error
+    except MemoryError as error:
+        raise kind(f"{path} asks for more memory than there is.", "Is the file damaged?") from error
+
+
+@contextlib.contextmanager
+def output_errors(target: Path) -> Iterator[None]:
+    """Turn an operating-system error while writing `target` into an OutputError.
+
+    Also one that a library has turned into another error, as torch.save and matplotlib do.
+    """
+    try:
+        yield
+    except IccError:
+        raise
+    except Exception as error:
+        cause = _of_the_system(error)
+        if cause is None:
+            raise
         raise OutputError(
-            f"cannot write {target}: {error.strerror or error}.",
+            f"cannot write {target}: {cause.strerror or cause}.",
             "Free some space or choose another folder with -o; finished files are kept.",
         ) from error
+
+
+def _of_the_system(error: BaseException | None) -> OSError | None:
+    """The OSError among an error and what it came from."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def watch_temporaries(watcher: Callable[[Path], None]) -> None:
+    """Have `watcher` called with each temporary file before there is one, so that another process can remove it."""
+    global _watcher
+    _watcher = watcher
+
+
+def _not_watched(path: Path) -> None:
+    pass
+
+
+_watcher: Callable[[Path], None] = _not_watched
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -87,7 +171,7 @@ def _remove_leftovers(target: Path) -> None:
     for leftover in target.parent.glob(f"{glob.escape(prefix)}*{TEMPORARY_SUFFIX}"):
         owner = leftover.name.removeprefix(prefix).removesuffix(TEMPORARY_SUFFIX)
         if owner.isdigit() and not _alive(int(owner)):
-            leftover.unlink(missing_ok=True)
+            _discard(leftover)
 
 
 def _alive(process: int) -> bool:

@@ -46,6 +46,8 @@ def parts_by_name(index: Path) -> dict[str, str]:
     """In which file of the same folder each tensor is. CheckpointError when `index` does not say it."""
     try:
         table = json.loads(index.read_bytes())["weight_map"]
+    except OSError as error:
+        raise CheckpointError(f"cannot read {index}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{index} is not the index of a checkpoint in parts: it has no weight_map.") from error
     if not isinstance(table, dict) or not table or not all(isinstance(file, str) for file in table.values()):

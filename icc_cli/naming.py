@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from icc_cli.errors import UsageError
+from icc_cli.files import check_there
 
 CHECKPOINT, MODEL = "checkpoint", "model"
 STEM = "{stem}"
@@ -66,6 +67,7 @@ def read_map(path: Path) -> ModelMap:
 
     UsageError, with the line's number, for what is not such a table.
     """
+    check_there(path, pipes=True)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

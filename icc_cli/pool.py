@@ -5,15 +5,17 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from icc_cli import resources
+from icc_cli import files, resources
 from icc_cli.errors import IccError
 
 Item = TypeVar("Item")
@@ -21,9 +23,10 @@ Result = TypeVar("Result")
 Tell = Callable[[Any], None]
 """Hands a picklable message of the work under way to the process that asked for it."""
 
+HINT = "If memory ran out, lower --jobs; the same command goes on from the finished files."
 SECONDS_TO_UNWIND = 10.0
 """For a process that is abandoned to remove its temporary file."""
-HELLO, READY, TOLD, DONE = "hello", "ready", "told", "done"
+HELLO, READY, TOLD, WRITES, DONE = "hello", "ready", "told", "writes", "done"
 _DECIDED_BY_THE_PARENT = (signal.SIGINT, signal.SIGTERM)
 """What is sent to the whole group (by Slurm, by Ctrl-C) must not cut the file in hand."""
 
@@ -45,6 +48,8 @@ class _Worker(Generic[Item]):
     item: Item
     place: int
     ready: bool = False
+    temporary: Path | None = None
+    """The temporary file that it writes, which is removed after it if it is killed."""
 
 
 def in_processes(
@@ -104,6 +109,8 @@ def _as_they_come(
                     kind, content = pipe.recv()
                     if kind == HELLO:
                         pipe.send_bytes(pickled)
+                    elif kind == WRITES:
+                        worker.temporary = content
                     elif kind == READY:
                         worker.ready = True
                         pipe.send((worker.item,))
@@ -125,7 +132,7 @@ def _as_they_come(
                         pipe.close()
                         worker.process.join()
     finally:
-        _abandon([worker.process for worker in workers.values()])
+        _abandon(workers)
 
 
 def _with_news(workers: dict[Connection, _Worker[Any]]) -> list[Connection]:
@@ -141,9 +148,13 @@ def _start(gpu: str | None) -> tuple[Connection, SpawnProcess]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, gpu), daemon=True)
     held = signal.pthread_sigmask(signal.SIG_BLOCK, _DECIDED_BY_THE_PARENT)
+    arguments, sys.argv = sys.argv, sys.argv[:1]  # they go along, and may be thousands of files
     try:
         process.start()
+    except OSError as error:
+        raise IccError(f"a worker process cannot be started: {error.strerror or error}.", HINT) from error
     finally:
+        sys.argv = arguments
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
     return ours, process
@@ -154,14 +165,21 @@ def _ended(worker: _Worker[Any]) -> ProcessEnded:
     worker.process.join(SECONDS_TO_UNWIND)
     code = worker.process.exitcode
     how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
-    hint = "If memory ran out, lower --jobs; the same command goes on from the finished files."
+    _remove_temporary(worker)
     if not worker.ready:
-        raise IccError(f"a worker process {how} at its start.", hint)
-    return ProcessEnded(f"the process that worked on it {how}.", hint)
+        raise IccError(f"a worker process {how} at its start.", HINT)
+    return ProcessEnded(f"the process that worked on it {how}.", HINT)
 
 
-def _abandon(processes: list[SpawnProcess]) -> None:
+def _remove_temporary(worker: _Worker[Any]) -> None:
+    if worker.temporary is not None:
+        with contextlib.suppress(OSError):
+            worker.temporary.unlink(missing_ok=True)
+
+
+def _abandon(workers: dict[Connection, _Worker[Any]]) -> None:
     """End them, with time to unwind; this process must not end first, for then they end at once."""
+    processes = [worker.process for worker in workers.values()]
     for process in processes:
         if process.pid is not None and process.is_alive():
             os.kill(process.pid, signal.SIGUSR1)
@@ -171,6 +189,12 @@ def _abandon(processes: list[SpawnProcess]) -> None:
         if process.is_alive():
             process.kill()
             process.join()
+    for pipe, worker in workers.items():
+        with contextlib.suppress(EOFError, OSError):
+            while pipe.poll():
+                kind, content = pipe.recv()
+                worker.temporary = content if kind == WRITES else worker.temporary
+        _remove_temporary(worker)
 
 
 def _serve(pipe: Connection, gpu: str | None) -> None:
@@ -186,6 +210,7 @@ def _serve(pipe: Connection, gpu: str | None) -> None:
         pipe.send((HELLO, None))
         work: Callable[[Any, Tell], Any] = pickle.loads(pipe.recv_bytes())
         pipe.send((READY, None))
+        files.watch_temporaries(lambda path: pipe.send((WRITES, path)))
         for item in _received(pipe):
             try:
                 outcome = work(item, lambda message: pipe.send((TOLD, message)))

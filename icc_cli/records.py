@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from icc_cli import catalog
 from icc_cli.catalog import About, Sign
-from icc_cli.errors import FormatError, UsageError
+from icc_cli.errors import FormatError
+from icc_cli.files import check_there
 from icc_cli.measures.result import SiteValues
 from icc_cli.shapes import (
     Mismatch,
@@ -187,10 +188,9 @@ def from_json(content: object, where: str) -> Record:
 
 def read(path: Path) -> Iterator[Record]:
     """The records of one file, in order; FormatError when it is damaged or holds none."""
+    check_there(path, pipes=True)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read {path} as records: {error}.") from error
     found = False

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from icc_cli.files import is_file, is_folder
 from icc_cli.hdf5 import ends
 
 HEAD = 1 << 16
@@ -21,9 +22,11 @@ TAKES = {
 
 def stage_of(path: Path) -> str | None:
     """`checkpoint`, `cache` or `record`; of a folder, that of the first of its files that is one; None for others."""
-    if path.is_dir():
+    if is_folder(path):
         files = [Path(folder, name) for folder, _, names in os.walk(path) for name in sorted(names)[:MOST_FILES]]
         return next((stage for file in files[:MOST_FILES] if (stage := stage_of(file))), None)
+    if not is_file(path):
+        return None
     try:
         with path.open("rb") as stream:
             start = stream.read(HEAD)
@@ -50,7 +53,7 @@ def _is_cache(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return ours(file)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, KeyError, ValueError):
         return False
 
 
@@ -61,4 +64,4 @@ def next_step(path: Path, *wanted: str) -> str:
     if stage is None or stage in wanted:
         return ""
     step = TAKES[stage][RECORD not in wanted]
-    return f"It {'holds' if path.is_dir() else 'is'} a {stage}: {step}."
+    return f"It {'holds' if is_folder(path) else 'is'} a {stage}: {step}."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from icc_cli import pool
+from icc_cli import files, pool
 from icc_cli.errors import IccError, UsageError
 
 ROOT = Path(__file__).parent.parent  # not conftest's, which would import torch in every process
@@ -68,6 +68,25 @@ def test_a_killed_process_fails_its_item_and_another_takes_its_place(capfd):
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
+def dies_writing(item, tell):
+    with files.atomic_path(item) as temporary:
+        temporary.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_no_temporary_file(tmp_path):
+    found = dict(pool.in_processes([tmp_path / "a", tmp_path / "b"], dies_writing, 2))
+    assert all("SIGKILL" in outcome.message for outcome in found.values())
+    assert not list(tmp_path.iterdir())
+
+
+def test_thousands_of_arguments_do_not_keep_a_process_from_being_missed(monkeypatch):
+    """They go along with its start, into a pipe that is full when it dies before it has read them."""
+    monkeypatch.setattr(sys, "argv", ["icc", *["a" * 100] * 10_000])
+    test_processes_that_die_at_their_start_end_the_run()
+    assert len(sys.argv) == 10_001
+
+
 class DiesAtItsStart:
     """Large, so that it fills the pipe to a process that does not read."""
 
@@ -101,7 +120,7 @@ def test_nothing_more_is_begun_once_it_is_told_to_stop():
 
 ABANDONED = """
 import pathlib, sys, time
-from icc_cli import pool
+from icc_cli import files, pool
 
 def work(item, tell):
     path = pathlib.Path(f"{item}.tmp")

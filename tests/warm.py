@@ -116,7 +116,8 @@ def _become(asked):
     os.environ.update(asked["env"])
     extra = [part for part in asked["env"].get("PYTHONPATH", "").split(os.pathsep) if part]
     sys.path[:] = ["", *extra, *(part for part in sys.path if part not in extra and part != str(Path(__file__).parent))]
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
+    # They are not closed when others are put in their place.
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["icc", *asked["arguments"]]
     code = 0

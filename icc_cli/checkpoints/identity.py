@@ -72,7 +72,7 @@ def refuse_what_is_something_else(path: Path) -> None:
         raise CheckpointError(f"{path} is an ONNX program, not a checkpoint.", STATE_DICT_HINT)
     if start[4:8] == b"TFL3":
         raise CheckpointError(f"{path} is a TensorFlow Lite model, not a checkpoint.")
-    if start.startswith(b"PK\x03\x04") and not zipfile.is_zipfile(path):
+    if start.startswith(b"PK\x03\x04") and not is_archive(path):
         raise CheckpointError(f"{path} is damaged: its end is missing ({size:,} bytes are there).", AGAIN)
     if start[257:262] == b"ustar" and (names := _tar_members(path)):
         raise CheckpointError(f"{path} is a tar archive, not a checkpoint.", _unpack(names))
@@ -107,6 +107,14 @@ def is_safetensors(path: Path) -> bool:
     return len(start) == 10 and 2 <= length <= path.stat().st_size - 8 and start[8:9] == b"{"
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip archive, whole."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # of one in several volumes, which a damaged one may say that it is
+        return False
+
+
 def is_torch(path: Path) -> bool:
     """Whether a file, whatever its name, begins as torch.save's do: a zip archive, or a pickle."""
     with path.open("rb") as stream:
@@ -121,7 +129,7 @@ def _hdf5(path: Path) -> CheckpointError:
 
     keras = False
     if ends(path, "keras", of_keras):
-        with contextlib.suppress(OSError, RuntimeError), h5py.File(path, "r") as file:
+        with contextlib.suppress(OSError, RuntimeError, KeyError, ValueError), h5py.File(path, "r") as file:
             keras = of_keras(file)
     if keras:
         return CheckpointError(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from icc_cli.checkpoints.identity import AGAIN, STATE_DICT_HINT, refuse_foreign_archive
+from icc_cli.checkpoints.identity import AGAIN, STATE_DICT_HINT, is_archive, refuse_foreign_archive
 from icc_cli.errors import CheckpointError
 
 CHUNK = 2**22
@@ -21,7 +21,7 @@ LARGEST_EXPANSION = 2**30
 def check_archive(path: Path) -> None:
     """Refuse what torch.save does not write, TorchScript, torch.export, other programs' archives, compressed or
     overlapping ones, and an archive whose own checksums say that it is damaged."""
-    if not zipfile.is_zipfile(path):
+    if not is_archive(path):
         return
     try:
         with zipfile.ZipFile(path) as archive:

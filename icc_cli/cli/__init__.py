@@ -4,14 +4,15 @@ The module of a command is imported when the command is run, and numpy, torch an
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from icc_cli import __version__
-from icc_cli.cli import _run
+from icc_cli import __version__, signals
+from icc_cli.cli import _run, _streams
 
 COMMANDS = {
     "train": (
@@ -84,8 +85,15 @@ def _root(
 
 
 def main() -> None:
-    """Entry point of the `icc` command."""
+    """Run the command that the arguments name, and exit with its code."""
     # Outputs never change once they have their name, so locks protect nothing; on NFS and Lustre they fail.
     os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-    _run.exit_on_sigterm()
-    app()
+    _streams.prepare()
+    signals.unwind()
+    try:
+        with _run.sentences():  # for what happens outside of a command: while its options are read, in --help
+            app()
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    finally:
+        signals.leave_at_once()

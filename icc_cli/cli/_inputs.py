@@ -1,13 +1,14 @@
 """The inputs of a command: files, folders and lists of paths, each with the path that its outputs are named after."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from icc_cli.cli._streams import lines
 from icc_cli.errors import UsageError
+from icc_cli.files import is_file, is_folder
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 from icc_cli.parts import siblings, whole_of
 from icc_cli.stages import CACHE, CHECKPOINT, next_step
@@ -63,12 +64,11 @@ def _expanded(arguments: list[str], suffixes: tuple[str, ...], note: Callable[[s
     outputs = {item.output(""): item.path for item in together}
     yield from together
     if STANDARD_INPUT in arguments:
-        for line in sys.stdin:
-            if line.strip():
-                for item in _expand_path(Path(line.strip()), suffixes, note):
-                    free = _with_free_name(item, taken)
-                    other = outputs.setdefault(free.output(""), free.path) != free.path
-                    yield replace(free, whole=other)
+        for line in lines():
+            for item in _expand_path(Path(line.strip()), suffixes, note):
+                free = _with_free_name(item, taken)
+                other = outputs.setdefault(free.output(""), free.path) != free.path
+                yield replace(free, whole=other)
 
 
 def with_models(inputs: Iterable[Input], request: "ModelRequest") -> Iterable[Input]:
@@ -83,7 +83,7 @@ def with_models(inputs: Iterable[Input], request: "ModelRequest") -> Iterable[In
 def _told_apart(groups: list[tuple[Path, list[Input]]]) -> list[list[Input]]:
     """The inputs of each argument; where two arguments give one name, with so many of their last folders before it
     that the names differ."""
-    folders = [path.absolute().parts if path.is_dir() else path.absolute().parts[:-1] for path, _ in groups]
+    folders = [path.absolute().parts if is_folder(path) else path.absolute().parts[:-1] for path, _ in groups]
     depths = [0] * len(groups)
     while True:
         named = [
@@ -118,6 +118,8 @@ def may_be_checkpoint(path: Path) -> bool:
     """Whether a file with another suffix begins as torch.save's and safetensors' do."""
     if path.name.startswith(".") or path.suffix in NOT_CHECKPOINTS:
         return False
+    if not is_file(path):
+        return False
     try:
         with path.open("rb") as stream:
             start = stream.read(400)
@@ -148,7 +150,7 @@ def _of_cache(path: Path) -> Input:
 
 
 def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], None]) -> Iterator[Input]:
-    if not path.is_dir():
+    if not is_folder(path):
         yield (
             _of_cache(path) if path.suffix in suffixes and is_cache(path) else Input(path, Path(whole_name(path.name)))
         )
@@ -159,7 +161,8 @@ def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], No
         suffixes = CACHE_SUFFIXES if held else CHECKPOINT_SUFFIXES
     found: dict[tuple[str, ...], str] = {}
     beside: list[str] = []
-    for folder, inner, files in os.walk(path):
+    unreadable: list[str] = []
+    for folder, inner, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename)):
         inner[:] = [name for name in inner if not name.startswith(".")]
         if suffixes == CHECKPOINT_SUFFIXES:
             kept = checkpoints_in(Path(folder), files)
@@ -174,7 +177,9 @@ def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], No
     if beside:
         shown = ", ".join(dict.fromkeys(sorted(beside)))
         note(f"{path}: passed over {shown}; name a file to have it read.")
-    if not found:
+    for folder in unreadable:
+        yield Input(Path(folder), Path(Path(folder).absolute().name))  # which fails, and says why
+    if not found and not unreadable:
         taken = ((CACHE_SUFFIXES, CACHE), (CHECKPOINT_SUFFIXES, CHECKPOINT))
         wanted = [stage for known, stage in taken if set(known) & set(suffixes)]
         raise UsageError(f"the folder {path} holds no {' or '.join(suffixes)} file.", next_step(path, *wanted))

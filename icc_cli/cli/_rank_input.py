@@ -1,14 +1,14 @@
 """What `icc rank`, the figures and the report read, and what they say of it."""
 
 import csv
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from icc_cli.cli._report import Reporter
-from icc_cli.errors import FormatError, UsageError
+from icc_cli.cli._streams import lines
+from icc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from icc_cli.ranking.rank import Studies
@@ -121,9 +121,4 @@ def _with_side_tables(models: "ModelSet", asked: Asked, report: Reporter) -> "Mo
 
 
 def _standard_input(inputs: Sequence[str]) -> list[str]:
-    if STANDARD_INPUT not in inputs:
-        return []
-    try:
-        return [line for line in sys.stdin.read().removeprefix("\ufeff").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise FormatError(f"standard input is not text: {error}.") from error
+    return list(lines()) if STANDARD_INPUT in inputs else []

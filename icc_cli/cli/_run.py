@@ -3,21 +3,23 @@
 import contextlib
 import functools
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
-from icc_cli.cli._inputs import Input, with_suffixes
+from icc_cli.cli._inputs import Input, is_cache, with_suffixes
 from icc_cli.cli._outputs import Outputs
 from icc_cli.cli._report import Reporter
+from icc_cli.cli._streams import ReaderGone
 from icc_cli.cluster import shards
-from icc_cli.errors import IccError, OutputError, UsageError
+from icc_cli.errors import CheckpointError, FormatError, IccError, OutputError, UsageError
+from icc_cli.files import check_there, input_errors
+from icc_cli.signals import Terminated, finish, stopping
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -25,39 +27,6 @@ EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 WITH_NETWORKS = ("torch", "torchvision", "safetensors")
 """What an environment that was made by `make lite` lacks."""
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived: unwind, so that temporary files are removed, and exit with 143."""
-
-
-def exit_on_sigterm() -> None:
-    """Raise Terminated in the main thread when SIGTERM arrives."""
-
-    def handler(signum: int, frame: object) -> NoReturn:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, handler)
-
-
-_stopping = False
-
-
-def finish_on_sigterm() -> None:
-    """When SIGTERM arrives finish the input in hand, then stop with 143: for one shard of a longer list."""
-
-    def handler(signum: int, frame: object) -> None:
-        global _stopping
-        if not _stopping:
-            _last_word("terminated: finishing the file in hand ...")
-        _stopping = True
-
-    signal.signal(signal.SIGTERM, handler)
-
-
-def stopping() -> bool:
-    """Whether SIGTERM has asked this run to begin nothing more."""
-    return _stopping
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,27 +37,43 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            with _without_torch():
-                command(*args, **kwargs)
-            sys.stdout.flush()
-        except IccError as error:
-            if kwargs.get("debug"):
-                traceback.print_exc()
-            Reporter().error(error)
-            raise typer.Exit(error.exit_code) from None
-        except BrokenPipeError:
-            # The reader of our stdout has gone (`| head -1`): stop, and keep Python from complaining at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(EXIT_BROKEN_PIPE) from None
-        except KeyboardInterrupt:
-            _last_word("interrupted; finished files are kept, and the same command goes on from them.")
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        except Terminated:
-            _last_word("terminated; finished files are kept, and the same command goes on from them.")
-            raise typer.Exit(EXIT_TERMINATED) from None
+        with sentences(kwargs.get("debug", False)), _without_torch():
+            command(*args, **kwargs)
 
     return run
+
+
+@contextlib.contextmanager
+def sentences(debug: bool = False) -> Iterator[None]:
+    """Turn what the block raises into a sentence on stderr and a typer.Exit with the spec's exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (IccError, OSError, MemoryError) as error:
+        if debug:
+            traceback.print_exc()
+        told = error if isinstance(error, IccError) else _of_the_system(error)
+        Reporter().error(told)
+        code = told.exit_code
+    except ReaderGone:
+        code = EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        _last_word("interrupted; finished files are kept, and the same command goes on from them.")
+        code = EXIT_INTERRUPTED
+    except Terminated:
+        _last_word("terminated; finished files are kept, and the same command goes on from them.")
+        code = EXIT_TERMINATED
+    else:
+        return
+    raise typer.Exit(code) from None
+
+
+def _of_the_system(error: OSError | MemoryError) -> IccError:
+    """What is said of a failure of the system that nobody below has foreseen."""
+    if isinstance(error, MemoryError):
+        return IccError("memory has run out.", "Finished files are kept.")
+    where = f"{error.filename}: " if error.filename else ""
+    return IccError(f"{where}{error.strerror or error}.", "Finished files are kept.")
 
 
 @contextlib.contextmanager
@@ -122,7 +107,7 @@ def sharded(inputs: Iterable[Input], shard: str | None, outputs: Outputs | None 
     if shard is None:
         return inputs
     part = shards.parse(shard)
-    finish_on_sigterm()
+    finish(lambda: _last_word("terminated: finishing the file in hand ..."))
     listed = [shards.Listed(str(item.path), str(item.name), _bytes(item.path)) for item in inputs]
     if os.environ.get(INPUT_LIST_VARIABLE):
         listed = shards.fixed(Path(os.environ[INPUT_LIST_VARIABLE]), listed)
@@ -226,7 +211,8 @@ def _named(outcomes: Iterator[tuple[Input, Result | IccError]]) -> Iterator[tupl
 
 
 def _existing(work: Callable[[Input], Result], item: Input) -> Result:
-    if not item.path.exists():
-        raise UsageError(f"there is no file {item.path}.")
-    with contextlib.redirect_stdout(sys.stderr):  # stdout carries data only, whatever a network prints
+    check_there(item.path)
+    kind = FormatError if is_cache(item.path) else CheckpointError
+    # stdout carries data only, whatever a network prints
+    with input_errors(item.path, kind), contextlib.redirect_stdout(sys.stderr):
         return work(item)

@@ -10,8 +10,10 @@ import typer
 
 from icc_cli import records
 from icc_cli.cli import _options as options
+from icc_cli.cli._inputs import is_cache
 from icc_cli.cli._tables import chosen, render
-from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.errors import CheckpointError, FormatError, UsageError
+from icc_cli.files import check_there, input_errors
 from icc_cli.folders import INDEX
 from icc_cli.shapes import JsonObject
 from icc_cli.stages import CACHE, RECORD, stage_of
@@ -48,25 +50,29 @@ def inspect(
 
     Reads no data set. On a terminal prints text, in a pipe one JSON object.
     """
-    if not file.exists():
-        raise UsageError(f"there is no file {file}.")
+    check_there(file)
+    request = options.model_request(model, model_arg, None, state_key, unsafe_pickle)
+    wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
+    with input_errors(file, FormatError if is_cache(file) else CheckpointError):
+        facts = _facts(file, request, image, wanted)
+    form = chosen(format)
+    typer.echo(json.dumps(facts) if form is options.Format.json else _text(facts, form))
+    if facts.get("entries that do not fit"):
+        raise CheckpointError(f"{file} does not fit the model {facts['model']}.", "Check --model and its arguments.")
+
+
+def _facts(file: Path, request: "ModelRequest", image: str | None, wanted: "Sites") -> Facts:
+    """What is in a file of whichever stage."""
     if file.is_dir() and stage_of(file) in (CACHE, RECORD):
         first = next(one for one in sorted(file.rglob("*")) if one.is_file() and stage_of(one) is not None)
         raise UsageError(f"{file} is a folder.", f"Name one file of it: {first}")
     start = b"" if file.is_dir() else file.open("rb").read(64)
     if start.startswith(HDF5_SIGNATURE) or file.suffix == ".h5":
-        facts = _cache(file)
-    elif (start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl")) and not INDEX.fullmatch(file.name):
-        facts = _records(file)
-    else:
-        request = options.model_request(model, model_arg, None, state_key, unsafe_pickle)
-        wanted = options.wanted_sites(activations, sites, exclude_sites, neuron_axis)
-        with contextlib.redirect_stdout(sys.stderr):  # stdout carries data only, whatever a network prints
-            facts = _checkpoint(file, request, image, wanted)
-    form = chosen(format)
-    typer.echo(json.dumps(facts) if form is options.Format.json else _text(facts, form))
-    if facts.get("entries that do not fit"):
-        raise CheckpointError(f"{file} does not fit the model {facts['model']}.", "Check --model and its arguments.")
+        return _cache(file)
+    if (start.lstrip().startswith(b"{") or file.suffix in (".json", ".jsonl")) and not INDEX.fullmatch(file.name):
+        return _records(file)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout carries data only, whatever a network prints
+        return _checkpoint(file, request, image, wanted)
 
 
 def _cache(path: Path) -> Facts:

@@ -11,6 +11,7 @@ from icc_cli.cli import _options as options
 from icc_cli.cli._figures import Numbers, Output, destination, write
 from icc_cli.cli._inputs import CACHE_SUFFIXES, Input, expand
 from icc_cli.errors import UsageError
+from icc_cli.files import check_there
 
 if TYPE_CHECKING:
     from icc_cli.cache.read import Cache
@@ -78,8 +79,7 @@ def _caches(items: Sequence[Input], stack: contextlib.ExitStack) -> "list[Cache]
     from icc_cli.cache import open_cache
 
     for item in items:
-        if not item.path.exists():
-            raise UsageError(f"there is no file {item.path}.")
+        check_there(item.path)
     caches = [stack.enter_context(open_cache(item.path)) for item in items]
     if not caches:
         raise UsageError("there is no input.", "Name caches, or folders of them.")

@@ -10,7 +10,7 @@ from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
 from icc_cli.cli._report import Reporter
 from icc_cli.cli._run import EXIT_SOME_FAILED
-from icc_cli.errors import IccError, UsageError
+from icc_cli.errors import IccError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from icc_cli.data import Dataset
@@ -170,6 +170,8 @@ def _train(
 
             for task, outcome in run_all(left, dataset, device, jobs, on_epoch):
                 advance(_cost(task) * (1 - done.get(task.name, 0) / task.recipe.epochs))
+                if isinstance(outcome, OutputError):
+                    raise outcome  # the next one could not be written either
                 if isinstance(outcome, IccError):
                     report.error(outcome)
                     failures += 1

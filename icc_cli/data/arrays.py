@@ -1,5 +1,6 @@
 """Data sets held as arrays in one .npz or HDF5 file."""
 
+import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def load_npz(spec: str, path: Path) -> Dataset:
             with zipfile.ZipFile(path) as archive:
                 _check_size(sum(member.file_size for member in archive.infolist()), path)
             return assembled(spec, {name: file[name] for name in file.files if is_known(name)}, str(path))
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, MemoryError) as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
 
 

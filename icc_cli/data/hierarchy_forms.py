@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from icc_cli.errors import UsageError
+from icc_cli.files import check_there
 
 HINT = (
     "Expected columns (subclass and class, or more, with or without a header), lines `parent child`, paths a/b/c, an "
@@ -52,6 +53,7 @@ def read_form(text: str) -> Form:
     if text.startswith(NAMES) and len(text) > len(NAMES):
         return InNames(text.removeprefix(NAMES))
     path = Path(text)
+    check_there(path, pipes=True)
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

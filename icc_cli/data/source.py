@@ -10,6 +10,7 @@ from icc_cli.data.dataset import Dataset, Split
 from icc_cli.data.hierarchy import Hierarchy, with_hierarchy
 from icc_cli.data.resize import Resized
 from icc_cli.errors import DataError, UsageError
+from icc_cli.files import check_there, input_errors
 from icc_cli.nearest import did_you_mean, nearest
 
 READERS = {"digits": digits.load}
@@ -49,9 +50,14 @@ def load(source: DataSource) -> Dataset:
 
     Raises UsageError for a specification that is not known, DataError for data that cannot be read.
     """
+    with input_errors(Path(source.spec), DataError):
+        return _load(source)
+
+
+def _load(source: DataSource) -> Dataset:
     kind, colon, path = source.spec.partition(":")
-    if f"{kind}:" in PATHS and colon and not Path(path).exists():
-        raise DataError(f"there is no {'folder' if kind == 'folder' else 'file'} {path}.", "Check --data.")
+    if f"{kind}:" in PATHS and colon:
+        check_there(Path(path))
     if colon and kind in PATH_READERS:
         module, _, name = PATH_READERS[kind].partition(":")
         dataset: Dataset = getattr(import_module(module), name)(source.spec, Path(path))

@@ -1,6 +1,7 @@
 """How every figure looks: sizes for print, colours that the colour-blind tell apart, files written whole."""
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from icc_cli import catalog
 from icc_cli.errors import UsageError
-from icc_cli.files import atomic_path
+from icc_cli.files import write_atomically
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
 
@@ -92,8 +93,10 @@ class Drawing:
         stamp = {"Creator": "icc"} | ({"Date": None} if path.suffix == ".svg" else {})
         if path.suffix == ".png":
             stamp = {"Software": "icc"}
-        with atomic_path(path) as temporary, matplotlib.rc_context(RC):
-            self.figure.savefig(temporary, format=path.suffix[1:], dpi=PIXELS_PER_INCH, metadata=stamp)
+        drawn = io.BytesIO()
+        with matplotlib.rc_context(RC):
+            self.figure.savefig(drawn, format=path.suffix[1:], dpi=PIXELS_PER_INCH, metadata=stamp)
+        write_atomically(path, drawn.getvalue())
 
 
 def require() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from icc_cli.errors import UsageError
-from icc_cli.files import atomic_path, write_atomically
+from icc_cli.files import atomic_path, check_output, write_atomically
 from icc_cli.models import build
 from icc_cli.shapes import JsonObject
 from icc_cli.training.loop import DeviceData, Trainer, seeded
@@ -20,6 +20,7 @@ from icc_cli.training.task import Result, Task
 def finished(task: Task) -> Result | None:
     """What an earlier run left of `task`, or None. UsageError when its file holds another configuration."""
     for path, read in ((task.path, _read_checkpoint), (task.divergence, _read_json)):
+        check_output(path)
         if not path.exists():
             continue
         try:
@@ -58,8 +59,7 @@ def run(task: Task, data: DeviceData, on_epoch: Callable[[Trainer], None] = lamb
         nonlocal last_save
         save_epoch()
         if not trainer.finished and time.monotonic() - last_save >= task.seconds_between_saves:
-            with atomic_path(task.unfinished) as temporary:
-                torch.save({"content_key": task.key, **trainer.state()}, temporary)
+            _save(task.unfinished, {"content_key": task.key, **trainer.state()})
             last_save = time.monotonic()
         on_epoch(trainer)
 
@@ -125,8 +125,13 @@ def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> JsonObj
 
 def _write(path: Path, content: JsonObject, trainer: Trainer) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in trainer.network.state_dict().items()}
-    with atomic_path(path) as temporary:
-        torch.save({**content, "state_dict": state}, temporary)
+    _save(path, {**content, "state_dict": state})
+
+
+def _save(path: Path, content: JsonObject) -> None:
+    # Through a stream of Python's: of torch's own, a full disk is an error that does not say so.
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
 
 
 def _read_checkpoint(path: Path) -> JsonObject:

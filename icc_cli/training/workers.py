@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from icc_cli.data import Dataset
-from icc_cli.errors import IccError
+from icc_cli.errors import IccError, OutputError
 from icc_cli.pool import ProcessEnded, Tell, in_processes
 from icc_cli.resources import keep_freed_memory
 from icc_cli.training.loop import DeviceData, Trainer
@@ -55,10 +55,14 @@ class Station:
             self._data = DeviceData.of(self._dataset, mean, std, torch.device(self._device))
         try:
             return run(task, self._data, lambda trainer: tell(_progress(trainer)))
+        except OutputError:
+            raise
         except IccError as error:
             raise IccError(f"{task.name}: {error}") from error
         except torch.OutOfMemoryError as error:
             raise IccError(f"{task.name} does not fit the device's memory.", "Lower --jobs.") from error
+        except OSError as error:
+            raise IccError(f"{task.name} was not trained: {error.filename or ''} {error.strerror or error}.") from error
 
 
 def _progress(trainer: Trainer) -> tuple[int, float]:

@@ -47,10 +47,15 @@ def test_names_keep_as_much_of_the_path_as_makes_them_different(tmp_path):
 def test_names_of_paths_on_standard_input(tmp_path, monkeypatch):
     tree(tmp_path, "a/best.pt", "b/best.pt", "c/best.pt")
     lines = "".join(f"{tmp_path}/{name}/best.pt\n" for name in "aba")
-    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    monkeypatch.setattr(sys, "stdin", given(lines))
     assert names("-") == ["best.pt", "b/best.pt", "best.pt"]
-    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    monkeypatch.setattr(sys, "stdin", given(lines))
     assert names(tmp_path / "c", "-") == ["best.pt", "a/best.pt", "b/best.pt", "a/best.pt"]
+
+
+def given(text):
+    """Standard input that holds a text."""
+    return io.TextIOWrapper(io.BytesIO(text.encode()))
 
 
 def outputs(*arguments):
@@ -68,7 +73,7 @@ def test_outputs_keep_the_suffix_where_it_alone_tells_inputs_apart(tmp_path, mon
     assert outputs(s / "net", s / "net.ckpt", s / "net.x.pt") == ["net.h5", "net.ckpt.h5", "net.x.h5"]
     assert outputs(r / "net.pt", s / "net.ckpt") == ["net.pt.h5", "net.ckpt.h5"]
     assert outputs(r / "net.pt", r / "net.pt") == ["net.h5"]
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{r}/net.pt\n{r}/a.pt\n{r}/net.pth\n{r}/net.pt\n"))
+    monkeypatch.setattr(sys, "stdin", given(f"{r}/net.pt\n{r}/a.pt\n{r}/net.pth\n{r}/net.pt\n"))
     assert outputs("-") == ["net.h5", "a.h5", "net.pth.h5", "net.h5"]
     items = list(expand([str(r)], CHECKPOINT_SUFFIXES))
     halves = [[Outputs(Path("acts"), ".h5").path(i).name for i in sharded(items, f"{n}/2")] for n in (1, 2)]

@@ -1,6 +1,7 @@
 """Progress: the whole folder, the time that is left of it, and names that fit the line."""
 
 import fcntl
+import io
 import os
 import re
 import struct
@@ -100,7 +101,7 @@ def test_every_input_says_how_many_are_done(tmp_path, capsys, hurried):
 
 def test_inputs_from_a_pipe_are_counted_without_a_total(tmp_path, capsys, hurried, monkeypatch):
     (tmp_path / "0.h5").touch()
-    monkeypatch.setattr(sys, "stdin", iter([f"{tmp_path / '0.h5'}\n"]))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{tmp_path / '0.h5'}\n".encode())))
     each(expand(["-"], (".h5",)), lambda item: "", Reporter())
     assert capsys.readouterr().err == "icc: 1 done\n"
 

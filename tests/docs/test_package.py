@@ -27,7 +27,7 @@ def test_it_runs_on_every_python_that_there_is():
     assert PROJECT["requires-python"] == ">=3.11"
     named = {line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line}
     assert named == {"3.11", "3.12", "3.13", "3.14"}
-    assert set(PROJECT["scripts"].values()) == {"icc_cli.cli:main"} and set(PROJECT["scripts"]) == {"icc", "icc-cli"}
+    assert PROJECT["scripts"] == dict.fromkeys(("icc", "icc-cli"), "icc_cli.__main__:main")
 
 
 def test_the_citation_is_of_this_version():

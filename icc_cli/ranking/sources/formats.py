@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from icc_cli.errors import FormatError, UsageError
+from icc_cli.files import check_there, is_file, is_folder
 from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
 from icc_cli.ranking.sources.exports import NESTED
@@ -36,7 +37,7 @@ def is_table(path: Path) -> bool:
     suffix = suffix_of(path)
     if suffix in (*DELIMITED, PARQUET):
         return True
-    if not path.is_file():
+    if not is_file(path):
         return False
     text = _beginning(path)
     return json_rows_of(text) is not None or (suffix not in JSON and has_header(text))
@@ -50,7 +51,7 @@ def has_header(text: str) -> bool:
 
 def rows_of(path: Path) -> list[Cells]:
     """Every row of a table, as text or values by column; UsageError when there is no such file."""
-    if path.is_dir():
+    if is_folder(path):
         return _of_folder(path)
     if suffix_of(path) == PARQUET:
         return _parquet(path)
@@ -148,13 +149,12 @@ def _bytes(path: Path) -> Any:
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The lines of a text file, decompressed; errors of reading are FormatError, while it is read too."""
+    check_there(path, pipes=True)
     try:
         with _bytes(path) as content:
             wide = content.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
             with io.TextIOWrapper(content, "utf-16" if wide else "utf-8-sig", newline="") as lines:
                 yield lines
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}.") from error
     except UnicodeDecodeError as error:
         raise FormatError(f"cannot read {path} as a table: {error}.", "Save it as text in UTF-8.") from error
     except (OSError, EOFError, zlib.error) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from icc_cli import records
 from icc_cli.errors import FormatError, IccError, UsageError
+from icc_cli.files import is_file, is_folder
 from icc_cli.ranking.sources import formats
 from icc_cli.ranking.sources.columns import row_columns, table_of
 from icc_cli.ranking.sources.delimited import read_delimited
@@ -57,7 +58,7 @@ def load(inputs: Sequence[str], selection: Selection, pool: bool = False, text: 
 def _expanded(name: str) -> list[str]:
     """The files of a folder of lm-eval's results; any other input itself."""
     path = Path(name)
-    return ([str(one) for one in formats.evaluations(path)] if path.is_dir() else []) or [name]
+    return ([str(one) for one in formats.evaluations(path)] if is_folder(path) else []) or [name]
 
 
 def _table(paths: Sequence[str], selection: Selection) -> ModelTable:
@@ -118,14 +119,8 @@ def is_table(lines: Sequence[str]) -> bool:
         return False
     if lines[0].lstrip()[:1] in ("{", "["):
         return formats.json_rows_of("\n".join(lines)) is not None
-    return formats.has_header(lines[0]) and not _is_there(lines[0].strip())
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:  # A header may be longer than any path.
-        return False
+    first = Path(lines[0].strip())  # a header may be longer than any path
+    return formats.has_header(lines[0]) and not (is_file(first) or is_folder(first))
 
 
 def _readers(inputs: Sequence[str], text: Sequence[str]) -> Iterator[Iterator[Located]]:
@@ -141,7 +136,7 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
     """Files as they are, and the record files of folders, sorted; UsageError for a folder without any."""
     for name in names:
         path = Path(name.strip())
-        if not path.is_dir():
+        if not is_folder(path):
             yield path
             continue
         found: list[Path] = []

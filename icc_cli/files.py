@@ -78,8 +78,8 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def check_there(path: Path, pipes: bool = False) -> None:
-    """UsageError unless there is a file or a folder at `path`, or with `pipes` a pipe, which must be read only once.
+def check_there(path: Path, pipes: bool = False, kind: type[IccError] = UsageError) -> None:
+    """An error of `kind` unless there is a file or a folder at `path`, or with `pipes` a pipe, to be read only once.
 
     A device may have no end, and nobody may ever write to a pipe.
     """
@@ -87,11 +87,11 @@ def check_there(path: Path, pipes: bool = False) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise UsageError(f"there is no file {shown}.") from error
+        raise kind(f"there is no file {shown}.") from error
     except OSError as error:
-        raise UsageError(f"there is no file {shown} that can be read: {error.strerror}.") from error
+        raise kind(f"there is no file {shown} that can be read: {error.strerror}.") from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipes and stat.S_ISFIFO(mode))):
-        raise UsageError(f"{path} is a device, a pipe or a socket, not a file.")
+        raise kind(f"{path} is a device, a pipe or a socket, not a file.")
 
 
 def check_output(path: Path) -> None:

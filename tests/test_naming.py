@@ -151,7 +151,7 @@ def test_a_table_that_does_not_fit_is_said_before_anything_is_run(folder, table,
     [
         (("--models", "map.csv", "--model", "vgg"), "--models names every model"),
         (("--model-arg", "width=3"), "Name the model with --model"),
-        (("--models", "absent.csv"), "cannot read absent.csv"),
+        (("--models", "absent.csv"), "no file absent.csv"),
         (("--model", "nets.py:{re:[}"), "not a regular expression"),
         (("--model", "nets.py:{re:xyz}"), "finds nothing in the name"),
         (("--model", "nets.py:{re:x"), "not closed"),

@@ -57,7 +57,7 @@ def load(source: DataSource) -> Dataset:
 def _load(source: DataSource) -> Dataset:
     kind, colon, path = source.spec.partition(":")
     if f"{kind}:" in PATHS and colon:
-        check_there(Path(path))
+        check_there(Path(path), kind=DataError)
     if colon and kind in PATH_READERS:
         module, _, name = PATH_READERS[kind].partition(":")
         dataset: Dataset = getattr(import_module(module), name)(source.spec, Path(path))

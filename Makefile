@@ -11,7 +11,7 @@ OUT ?= demo
 # As in the paper: networks that do not fit their training set are left out.
 FITTED := --min-train-accuracy 0.99
 
-.PHONY: demo test test-all lite check docs bench study clean
+.PHONY: demo test test-all faults lite check docs bench study clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
@@ -38,6 +38,10 @@ test: $(READY)
 # The tests that take a minute or more each as well.
 test-all: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -q
+
+# What may happen to files, disks and processes, by the thousand (docs/reliability.md): an hour or more; TRIES=N of each kind.
+faults: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults $(if $(TRIES),--tries $(TRIES))
 
 # An environment of .4 GB without torch, for measure, rank, plot and report: activate it, or call $(LITE)/bin/icc.
 lite:

@@ -1,0 +1,47 @@
+"""What may happen to files, disks and processes, tried by the thousand: a table of what held.
+
+python -m tests.faults [--only KIND] [--tries N] [--jobs N] [--quick]
+"""
+
+import argparse
+import gc
+import sys
+import tempfile
+import time
+from importlib import import_module
+
+from icc_cli.resources import cpus
+from tests.faults import runner
+
+KINDS = ("kills", "disks", "shared", "mutations")
+WARM = (
+    "torch h5py sklearn.datasets scipy.stats PIL.Image matplotlib.backends.backend_pdf icc_cli.cli icc_cli.extraction"
+    " icc_cli.extraction.checkpoint icc_cli.measuring icc_cli.data icc_cli.plots.psi icc_cli.plots.report.page"
+    " icc_cli.plots.report.sections icc_cli.plots.along_training icc_cli.plots.k_curves icc_cli.ranking.rank"
+    " icc_cli.ranking.sources.sets icc_cli.perturbation.record icc_cli.training.workers icc_cli.checkpoints.fit"
+)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=KINDS, action="append", help="this kind alone; repeatable")
+    parser.add_argument("--tries", type=int, help="the first N of each kind (default: all)")
+    parser.add_argument("--jobs", type=int, default=cpus(), help="processes that try (default: one a core)")
+    parser.add_argument("--quick", action="store_true", help="a few of each, as `make test` does")
+    asked = parser.parse_args()
+    for name in WARM.split():
+        import_module(name)
+    sys.modules["torch"].set_num_threads(1)  # a fork has no other threads, and would wait for them
+    gc.freeze()  # so that forks touch less
+    found, start = {}, time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="icc-faults-") as folder:
+        for name in asked.only or KINDS:
+            kind = import_module(f"tests.faults.{name}")
+            found[kind.NAME] = runner.run(kind, kind.QUICK if asked.quick else asked.tries, asked.jobs, folder)
+    print(runner.table(found))
+    print(f"{time.monotonic() - start:.0f} s on {asked.jobs} core{'s' * (asked.jobs > 1)}", file=sys.stderr)
+    return 1 if any(count.failed for counts in found.values() for count in counts.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,11 +1,11 @@
 """Which files of a folder are checkpoints, told from their names; and checkpoints in parts, told from their index."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from icc_cli.errors import CheckpointError
+from icc_cli.shapes import anything, fields, mapping, parsed, require, shown, words
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".th", ".ckpt", ".bin", ".tar", ".safetensors")
 NO_NETWORK = re.compile(
@@ -14,6 +14,7 @@ NO_NETWORK = re.compile(
 """What Hugging Face's Trainer and Accelerate save beside a network."""
 INDEX = re.compile(r"(.+\.(?:safetensors|bin|pt|pth))\.index(?:\.[\w-]+)?\.json")
 """`model.safetensors.index.json`, and what the file would be called if it were one."""
+_INDEX = fields({"weight_map": mapping(words)}, {}, anything)
 DISTRIBUTED = ".distcp"
 """The suffix of the parts that torch.distributed writes into a folder."""
 
@@ -44,15 +45,17 @@ def whole_name(name: str) -> str:
 
 def parts_by_name(index: Path) -> dict[str, str]:
     """In which file of the same folder each tensor is. CheckpointError when `index` does not say it."""
+    hint = "It is not the index of a checkpoint in parts."
     try:
-        table = json.loads(index.read_bytes())["weight_map"]
+        text = index.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read {index}: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{index} is not the index of a checkpoint in parts: it has no weight_map.") from error
-    if not isinstance(table, dict) or not table or not all(isinstance(file, str) for file in table.values()):
-        raise CheckpointError(f"{index} is not the index of a checkpoint in parts: its weight_map holds no file names.")
+    content = parsed(text, index, hint, CheckpointError)
+    require(_INDEX, content, index, hint, CheckpointError)
+    table: dict[str, str] = content["weight_map"]
+    if not table:
+        raise CheckpointError(f"{index}: weight_map is empty, expected the file of each tensor.", hint)
     strange = [file for file in table.values() if Path(file).name != file]
     if strange:
-        raise CheckpointError(f"{index} names {strange[0]!r}, which is not in its folder.")
+        raise CheckpointError(f"{index} names {shown(strange[0])}, which is not in its folder.")
     return table

@@ -179,7 +179,7 @@ def given_of(found: Activations) -> Given:
         head and Head(head.inputs, np.asarray(head.weight, np.float64)),
         getattr(found, "logits", None),
         getattr(found, "predictions", None),
-        {name: value for name, value in (metadata.get("metrics") or {}).items() if isinstance(value, int | float)},
+        {name: value for name, value in (metadata.get("metrics") or {}).items() if value is not None},
         str(metadata.get("weights_sha256") or ""),
         reasons,
     )

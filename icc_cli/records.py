@@ -13,7 +13,6 @@ from icc_cli.errors import FormatError
 from icc_cli.files import check_there
 from icc_cli.measures.result import SiteValues
 from icc_cli.shapes import (
-    Mismatch,
     fields,
     items,
     mapping,
@@ -21,8 +20,11 @@ from icc_cli.shapes import (
     numbers,
     one_of,
     optional,
+    parsed,
     plain,
+    require,
     scalar,
+    shown,
     text,
     whole,
 )
@@ -140,11 +142,7 @@ def as_json(record: Record) -> dict[str, Any]:
 
 def parse(line: str, where: str) -> Record:
     """A record from one line; FormatError, naming `where`, when it is not one that this version knows."""
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{where} is not JSON: {error}.", HINT) from error
-    return from_json(content, where)
+    return from_json(parsed(line, where, HINT), where)
 
 
 def from_json(content: object, where: str) -> Record:
@@ -153,13 +151,10 @@ def from_json(content: object, where: str) -> Record:
         raise FormatError(f'{where} is not a record: expected an object with "record" one of {", ".join(KINDS)}.', HINT)
     if content.get("version") != VERSION:
         raise FormatError(
-            f"{where} has record version {content.get('version')!r}, and this icc reads version {VERSION}.",
+            f"{where} has record version {shown(content.get('version'))}, and this icc reads version {VERSION}.",
             "Update icc, or write the record again with this one.",
         )
-    try:
-        _SHAPE(content, "")
-    except Mismatch as error:
-        raise FormatError(f"{where}: {error}.", HINT) from error
+    require(_SHAPE, content, where, HINT)
     fixed = {*HEAD, "record", "version", "measures", "about", "groups", "sites", "all_k", "notes", "content_key"}
     rest = {key: value for key, value in content.items() if key not in fixed and key != "generated-by"}
     settings = {key: value for key, value in rest.items() if isinstance(value, Scalar)}

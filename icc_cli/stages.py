@@ -46,7 +46,8 @@ def _is_cache(path: Path) -> bool:
     import h5py
 
     def ours(file: Any) -> bool:
-        return bool(file.attrs.get("format") == "icc-activations")
+        found = file.attrs.get("format")
+        return isinstance(found, str) and found == "icc-activations"
 
     if not ends(path, "format", ours):
         return False

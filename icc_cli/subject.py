@@ -1,10 +1,12 @@
 """What a command runs: a checkpoint, its model and its data, from options and from the file itself."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icc_cli.errors import CheckpointError, UsageError
+from icc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -43,10 +45,20 @@ class Subject:
         """The checkpoint's network with its weights, and the subject with the arguments that their shapes settle."""
         from icc_cli.checkpoints import load_into
 
-        spec, module = self.networks.build(self.model, self.checkpoint.state)
+        with blamed_on(self.checkpoint):
+            spec, module = self.networks.build(self.model, self.checkpoint.state)
         given = ", ".join(f"{key}={value}" for key, value in self.model.args.items())
         load_into(module, self.checkpoint, f"{spec.spec} with {given}" if given else spec.spec)
         return replace(self, model=spec), module
+
+
+@contextlib.contextmanager
+def blamed_on(checkpoint: "Checkpoint") -> Iterator[None]:
+    """UsageErrors of the block name the checkpoint, which may be what says the model's arguments."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{checkpoint.path}: {error.message}", error.hint, error.details) from error
 
 
 @dataclass(frozen=True)
@@ -92,12 +104,7 @@ class ModelRequest:
                 f"{checkpoint.path} does not say which model it is of.",
                 "Name it with --model, for example --model torchvision:resnet18, or those of a folder with --models.",
             )
-        try:
-            spec = ModelSpec(str(checkpoint.model["spec"]), dict(checkpoint.model["args"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"{checkpoint.path} does not name its model as icc does.", "Name it with --model."
-            ) from error
+        spec = ModelSpec(checkpoint.model["spec"], dict(checkpoint.model["args"]))
         if spec.runs_user_code:
             # A file must not choose which code is run.
             raise UsageError(
@@ -132,7 +139,7 @@ class DataRequest:
         spec = self.spec or known.get("spec")
         if not spec:
             raise UsageError(f"{checkpoint.path} does not say which data it was trained on.", "Name them with --data.")
-        if self.spec is None and is_code(str(spec)):
+        if self.spec is None and is_code(spec):
             # A file must not choose which code is run.
             raise UsageError(
                 f"{checkpoint.path} was trained on the data of {spec!r}, which is code.",
@@ -144,7 +151,7 @@ class DataRequest:
         per_class = self.per_class or known.get("per_class")
         image_size = self.image_size or known.get("image_size")
         test_per_class = self.test_per_class or known.get("test_per_class")
-        return DataSource(str(spec), self.root, self.download, hierarchy, per_class, image_size, test_per_class)
+        return DataSource(spec, self.root, self.download, hierarchy, per_class, image_size, test_per_class)
 
     def normalisation(self, checkpoint: "Checkpoint", dataset: "Dataset") -> Normalisation:
         """As given, else the checkpoint's, else the data set's own; none for inputs that are taken as they are."""
@@ -157,8 +164,8 @@ class DataRequest:
             return Normalisation((), ())
         known = checkpoint.data or {}
         channels = dataset.image_shape[2]
-        mean = _numbers("--mean", self.mean) or _tuple(known.get("mean")) or dataset.mean
-        std = _numbers("--std", self.std) or _tuple(known.get("std")) or dataset.std
+        mean = _numbers("--mean", self.mean) or tuple(known.get("mean") or ()) or dataset.mean
+        std = _numbers("--std", self.std) or tuple(known.get("std") or ()) or dataset.std
         if mean is None or std is None:
             raise UsageError(
                 f"{dataset.spec} has no usual normalisation.",
@@ -251,7 +258,3 @@ def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise UsageError(f"{option} must be numbers separated by commas, got {text!r}.") from error
-
-
-def _tuple(values: object) -> tuple[float, ...] | None:
-    return tuple(float(value) for value in values) if isinstance(values, list | tuple) and values else None

@@ -53,7 +53,7 @@ def joined(parts: Sequence[Cache], split: str) -> Cache:
     """The cache that `parts` of a split are, in the order of their rows. FormatError when they are not of one."""
     first, start = parts[0], 0
     for number, part in enumerate(parts, 1):
-        said, stop = part.metadata.get("rows") or {}, start + len(part.labels)
+        said, stop = part.metadata.get("rows", {}), start + len(part.labels)
         if part.content_key != first.content_key or _layout(part) != _layout(first):
             raise FormatError(f"{part.path} and {first.path} are not parts of one cache.", HINT)
         if (said.get("part"), said.get("of"), said.get(split)) != (number, len(parts), [start, stop]):

@@ -1,7 +1,6 @@
 """Reading a cache, every part of it checked before it is believed."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from icc_cli.cache import schema
 from icc_cli.errors import FormatError
 from icc_cli.parts import HINT as PART_HINT
 from icc_cli.parts import siblings
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import JsonObject, fits, one_of, parsed, require, shown
 from icc_cli.stages import CACHE, next_step
 
 HINT = "Extract it again with `icc extract --force`."
@@ -98,7 +97,8 @@ class Cache:
 
     @property
     def version(self) -> int:
-        return int(self.attributes[schema.VERSION_ATTR])
+        version: int = self.attributes[schema.VERSION_ATTR]
+        return version
 
 
 @contextlib.contextmanager
@@ -117,8 +117,7 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
             if missing := [part.name for part in files if not part.exists()]:
                 raise FormatError(f"{path} is one of {len(files)} parts, and {missing[0]} is not there.", PART_HINT)
             parts = [stack.enter_context(_one_file(part, split)) for part in files]
-            with _damage(path):
-                cache = joined(parts, split)
+            cache = joined(parts, split)
         yield cache
 
 
@@ -147,24 +146,26 @@ def stored_weights(path: Path) -> str | None:
     """The weights_sha256 of the checkpoint whose cache is at `path`, or None when there is none that can be read."""
     try:
         with _one_file(path) as cache:
-            return str(cache.metadata.get("weights_sha256") or "") or None
+            return cache.metadata.get("weights_sha256") or None
     except (FormatError, FileNotFoundError, NotADirectoryError):
         return None
 
 
 def _read(file: h5py.File, path: Path, split: str) -> Cache:
-    attributes = dict(file.attrs)
-    if attributes.get(schema.FORMAT_ATTR) != schema.FORMAT:
+    attributes = _attributes(file)
+    if not fits(one_of(schema.FORMAT), attributes.get(schema.FORMAT_ATTR)):
         raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
-    if attributes.get(schema.VERSION_ATTR) not in schema.READABLE:
+    if not fits(one_of(*schema.READABLE), attributes.get(schema.VERSION_ATTR)):
         raise FormatError(
-            f"{path} has cache version {attributes.get(schema.VERSION_ATTR)}, "
+            f"{path} has cache version {shown(attributes.get(schema.VERSION_ATTR))}, "
             f"and this icc reads versions {' and '.join(map(str, schema.READABLE))}.",
             "Update icc, or extract the cache again with this one.",
         )
-    metadata = json.loads(attributes[schema.METADATA_ATTR])
-    if not isinstance(metadata, dict):
-        raise FormatError(f"{path} has metadata that are not an object.", HINT)
+    require(schema.ATTRIBUTES, attributes, path, HINT)
+    metadata = parsed(attributes[schema.METADATA_ATTR], f"{path}: metadata", HINT)
+    require(schema.METADATA, metadata, f"{path}: metadata", HINT)
+    if "rows" in metadata:
+        require(schema.PART, metadata, f"{path}: metadata", HINT)
     tests = len(_vector(file, schema.inside(schema.TEST, schema.CLASS_LABELS), path)) if schema.TEST in file else None
     if split and tests is None:
         raise FormatError(f"{path} holds no test split.", "Extract it again with `icc extract --with-test`.")
@@ -182,7 +183,7 @@ def _read(file: h5py.File, path: Path, split: str) -> Cache:
         raise FormatError(f"{path} has no site.", HINT)
     return Cache(
         path,
-        str(attributes[schema.CONTENT_KEY_ATTR]),
+        attributes[schema.CONTENT_KEY_ATTR],
         metadata,
         vector(schema.SAMPLE_ID, count),
         labels,
@@ -194,6 +195,12 @@ def _read(file: h5py.File, path: Path, split: str) -> Cache:
         _table(file, split, schema.LOGITS, count, path) if schema.LOGITS in file else None,
         tests,
     )
+
+
+def _attributes(item: h5py.Group) -> JsonObject:
+    """The attributes of a group; those that are numbers of HDF5 as plain ones."""
+    found = item.attrs.items()
+    return {name: value.item() if isinstance(value, np.number | np.bool_) else value for name, value in found}
 
 
 def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
@@ -239,11 +246,12 @@ def _site(file: h5py.File, group: str, count: int, path: Path) -> CacheSite:
             f"{path} has /{group} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
             HINT,
         )
-    attributes = dataset.parent.attrs
+    attributes = _attributes(dataset.parent)
+    require(schema.SITE_ATTRIBUTES, attributes, f"{path}: /{group}", HINT)
     return CacheSite(
-        str(attributes[schema.SITE_NAME_ATTR]),
-        str(attributes[schema.SITE_KIND_ATTR]),
-        int(attributes[schema.SITE_MAP_SIZE_ATTR]),
+        attributes[schema.SITE_NAME_ATTR],
+        attributes[schema.SITE_KIND_ATTR],
+        attributes[schema.SITE_MAP_SIZE_ATTR],
         dataset,
         path,
     )

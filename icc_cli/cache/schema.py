@@ -1,5 +1,7 @@
 """Every name and type in a cache file (format version 2); docs/cache-format.md is its description."""
 
+from icc_cli.shapes import DATA, anything, counted, fields, items, mapping, number, optional, plain, text, whole, words
+
 FORMAT = "icc-activations"
 VERSION = 2
 READABLE = (1, 2)
@@ -27,6 +29,39 @@ TEST = "test"
 SITE_NAME_ATTR = "name"
 SITE_KIND_ATTR = "kind"
 SITE_MAP_SIZE_ATTR = "map_size"
+
+ATTRIBUTES = fields(
+    {FORMAT_ATTR: text, VERSION_ATTR: whole, CONTENT_KEY_ATTR: words, METADATA_ATTR: text},
+    {GENERATED_BY_ATTR: text, CREATED_ATTR: text},
+    anything,
+)
+SITE_ATTRIBUTES = fields({SITE_NAME_ATTR: words, SITE_KIND_ATTR: text, SITE_MAP_SIZE_ATTR: counted}, {}, anything)
+_SPAN = items(whole, least=2)
+METADATA = fields(
+    {"checkpoint": words},
+    {
+        "weights_sha256": text,
+        "metrics": optional(mapping(optional(number))),
+        "hparams": optional(mapping(plain)),
+        "measured": optional(mapping(number)),
+        "epoch": optional(whole),
+        "data": optional(DATA),
+        "label_names": items(text),
+        "sublabel_names": items(text),
+        "warnings": items(text),
+        "reasons": optional(mapping(text)),
+    },
+)
+PART = fields(
+    {
+        "rows": fields({"part": counted, "of": counted, "train": _SPAN, "test": _SPAN}, {}),
+        "measured": mapping(number),
+        "metrics": mapping(optional(number)),
+        "warnings": items(text),
+    },
+    {},
+)
+"""The metadata of a part of a cache, beside."""
 
 STORE_DTYPES = ("float32", "float16")
 

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import JsonObject, finite, fits, items, number, scalar, text, whole
 
 HPARAMS_KEYS = ("hyper_parameters", "hparams", "args", "config", "cfg", "opt")
 """Lightning's, and what other loops call theirs; all that are there are joined, the first of a name wins."""
@@ -25,6 +26,7 @@ NOT_THIS_NETWORKS = re.compile(
 )
 """Entries whose numbers say nothing of this network."""
 DEEPEST = 4
+_CHANNELS = items(finite, least=1)
 
 
 def hparams(content: Any) -> JsonObject:
@@ -32,7 +34,7 @@ def hparams(content: Any) -> JsonObject:
     found: JsonObject = {}
     for values in _tables(content):
         for key, value in values.items():
-            if isinstance(key, str) and isinstance(value, bool | int | float | str):
+            if fits(text, key) and value is not None and fits(scalar, value):
                 found.setdefault(key, value)
     return found
 
@@ -40,9 +42,9 @@ def hparams(content: Any) -> JsonObject:
 def normalisation(content: Any) -> JsonObject:
     """`mean` and `std` per channel on pixels scaled to 0..1, when the hyperparameters hold both, or nothing."""
     for values in _tables(content):
-        pair = {key: _floats(values.get(key)) for key in ("mean", "std")}
-        if all(pair.values()):
-            return pair
+        pair: JsonObject = {key: values.get(key) for key in ("mean", "std")}
+        if all(fits(_CHANNELS, value) for value in pair.values()):
+            return {key: [float(one) for one in value] for key, value in pair.items()}
     return {}
 
 
@@ -66,7 +68,8 @@ def epoch(content: Any) -> int | None:
     """The entry `epoch`, at any depth, when it is a whole number; not the best one's."""
     for path, value in _numbers(content):
         around = {word for part in path[:-1] for word in _words(part)}
-        if path[-1].lower() in ("epoch", "current_epoch") and float(value).is_integer() and not around & {*BEST}:
+        named = path[-1].lower() in ("epoch", "current_epoch") and not around & {*BEST}
+        if named and float(value).is_integer() and fits(whole, int(value)):
             return int(value)
     return None
 
@@ -110,16 +113,21 @@ def _numbers(content: Any) -> list[tuple[tuple[str, ...], float]]:
         inner = []
         for path, table in level:
             for key, value in table.items():
-                if not isinstance(key, str):
+                if not fits(text, key):
                     continue
-                if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex() and not value.is_meta:
-                    value = value.item()
-                if isinstance(value, int | float) and not isinstance(value, bool):
+                value = _item(value)
+                if fits(number, value):
                     found.append(((*path, key), value))
                 elif isinstance(value, Mapping) and not _is_weights(value) and _may_tell(key):
                     inner.append(((*path, key), value))
         level = inner
     return found
+
+
+def _item(value: Any) -> Any:
+    """The number that a tensor of one is; anything else as it is."""
+    plain = isinstance(value, Tensor) and value.layout == torch.strided and not (value.is_meta or value.is_quantized)
+    return value.item() if plain and value.numel() == 1 else value
 
 
 def _may_tell(key: str) -> bool:
@@ -134,9 +142,3 @@ def _tables(content: Any) -> list[Mapping[Any, Any]]:
     values = [content.get(key) for key in HPARAMS_KEYS] if isinstance(content, Mapping) else []
     plain = [vars(value) if isinstance(value, argparse.Namespace) else value for value in values]
     return [value for value in plain if isinstance(value, Mapping)]
-
-
-def _floats(values: Any) -> list[float]:
-    if not isinstance(values, list | tuple) or not all(isinstance(value, int | float) for value in values):
-        return []
-    return [float(value) for value in values]

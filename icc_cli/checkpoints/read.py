@@ -26,10 +26,35 @@ from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
 from icc_cli.folders import INDEX, checkpoints_in, parts_by_name, whole_name
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import (
+    DATA,
+    JsonObject,
+    anything,
+    fields,
+    mapping,
+    number,
+    optional,
+    plain,
+    require,
+    shown,
+    table,
+    whole,
+    words,
+)
 
 FORMAT = "icc-checkpoint"
 VERSION = 1
+_SHAPE = fields(
+    {
+        "state_dict": table,
+        "model": fields({"spec": words, "args": mapping(plain)}, {}),
+        "hparams": mapping(plain),
+        "metrics": mapping(optional(number)),
+    },
+    {"data": optional(DATA), "epoch": optional(whole)},
+    anything,
+)
+"""What `icc train` saves."""
 TORCH_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 """The number that begins a file of torch.save in its older format."""
 
@@ -145,14 +170,10 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
 def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
     if content.get("version") != VERSION:
         raise CheckpointError(
-            f"{path} has checkpoint version {content.get('version')!r}, and this icc reads version {VERSION}.",
+            f"{path} has checkpoint version {shown(content.get('version'))}, and this icc reads version {VERSION}.",
             "Update icc.",
         )
-    for key, kind in (("state_dict", Mapping), ("model", Mapping), ("hparams", Mapping), ("metrics", Mapping)):
-        if not isinstance(content.get(key), kind):
-            raise CheckpointError(f"{path} is an icc checkpoint without {key!r}.", "Train it again.")
-    if not isinstance(content.get("data"), Mapping | None):
-        raise CheckpointError(f"{path} is an icc checkpoint whose 'data' is not an object.", "Train it again.")
+    require(_SHAPE, content, path, "Train it again.", CheckpointError)
     state = unwrap(content["state_dict"], path, None)
     check_tensors(path, state)
     return Checkpoint(

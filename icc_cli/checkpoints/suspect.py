@@ -1,21 +1,24 @@
 """Files that are refused before they are read: other programs' formats, and archives that would fill the memory."""
 
-import json
 import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from icc_cli.checkpoints.identity import AGAIN, STATE_DICT_HINT, is_archive, refuse_foreign_archive
 from icc_cli.errors import CheckpointError
+from icc_cli.shapes import mapping, parsed, require, table
 
 CHUNK = 2**22
+_HEADER = mapping(table)
+"""Of safetensors: the entry of each tensor, which the library reads."""
 LARGEST_EXPANSION = 2**30
-"""Bytes that tensors may claim beyond the storage that the file holds for them."""
+"""Bytes that tensors may claim beyond the storage that the file holds for them, or ..."""
+MOST_TIMES = 4
+"""... so many times that storage: weights that several names share are hashed under each."""
 
 
 def check_archive(path: Path) -> None:
@@ -67,22 +70,15 @@ def check_safetensors(path: Path) -> None:
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
         if 8 + length > size:
             raise CheckpointError(f"{path} is not a readable safetensors file: it is cut, or no such file.", AGAIN)
-        try:
-            header = json.loads(stream.read(length))
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise CheckpointError(
-                f"{path} is not a readable safetensors file: its header is not JSON.", AGAIN
-            ) from error
-    if not isinstance(header, dict):
-        raise CheckpointError(f"{path} is not a readable safetensors file: its header is not an object.")
+        header = parsed(stream.read(length), f"the header of {path}", AGAIN, CheckpointError)
+        require(_HEADER, header, f"the header of {path}", AGAIN, CheckpointError)
 
 
-def check_tensors(path: Path, state: Mapping[str, Any]) -> None:
-    """Refuse tensors whose numbers are not there to be hashed: sparse, quantised, on no device, or expanded."""
-    expanded = 0
+def check_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse tensors whose numbers are not there to be hashed: sparse, quantised, on no device, or expanded, and many
+    names of one storage."""
+    claimed, stored = 0, {}
     for name, tensor in state.items():
-        if not isinstance(tensor, Tensor):
-            continue
         kind = (
             "sparse"
             if tensor.layout != torch.strided
@@ -94,8 +90,11 @@ def check_tensors(path: Path, state: Mapping[str, Any]) -> None:
         )
         if kind:
             raise CheckpointError(f"{path} holds the tensor {name!r}, which is {kind}.", "Save dense float weights.")
-        expanded += max(0, tensor.numel() * tensor.element_size() - tensor.untyped_storage().nbytes())
-    if expanded > LARGEST_EXPANSION:
+        claimed += tensor.numel() * tensor.element_size()
+        stored[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+    held = sum(stored.values())
+    if claimed - held > max(LARGEST_EXPANSION, MOST_TIMES * held):
         raise CheckpointError(
-            f"{path} holds tensors that claim {expanded / 2**30:.0f} GiB more than the file stores.", "Is it damaged?"
+            f"{path} holds tensors that claim {(claimed - held) / 2**30:.0f} GiB more than the file stores.",
+            "Is it damaged?",
         )

@@ -83,7 +83,7 @@ def _caches(items: Sequence[Input], stack: contextlib.ExitStack) -> "list[Cache]
     caches = [stack.enter_context(open_cache(item.path)) for item in items]
     if not caches:
         raise UsageError("there is no input.", "Name caches, or folders of them.")
-    if all(isinstance(cache.metadata.get("epoch"), int) for cache in caches):
+    if all(cache.metadata.get("epoch") is not None for cache in caches):
         caches.sort(key=lambda cache: cache.metadata["epoch"])
     return caches
 
@@ -92,7 +92,7 @@ def _cache_names(caches: "Sequence[Cache]") -> list[str]:
     epochs = [cache.metadata.get("epoch") for cache in caches]
     if len(set(epochs)) == len(caches) and None not in epochs:
         return [f"epoch {epoch}" for epoch in epochs]
-    return [str(cache.metadata.get("checkpoint") or cache.path.name) for cache in caches]
+    return [cache.metadata["checkpoint"] for cache in caches]
 
 
 def _images(cache: "Cache", spec: str, root: Path) -> "Dataset":
@@ -102,12 +102,12 @@ def _images(cache: "Cache", spec: str, root: Path) -> "Dataset":
     known = cache.metadata.get("data") or {}
     if spec == "auto" and not known.get("spec"):
         raise UsageError(f"{cache.path} does not say which data it is of.", "Name them with --images.")
-    if spec == "auto" and is_code(str(known["spec"])):  # a file must not choose which code is run
+    if spec == "auto" and is_code(known["spec"]):  # a file must not choose which code is run
         raise UsageError(
             f"{cache.path} is of the data of {known['spec']!r}, which is code.",
             f"If you trust it, say so: --images {known['spec']}.",
         )
-    spec = str(known["spec"]) if spec == "auto" else spec
+    spec = known["spec"] if spec == "auto" else spec
     source = DataSource(spec, root, False, known.get("hierarchy"), known.get("per_class"), known.get("image_size"))
     dataset = load(source)
     if known.get("digest") not in (None, dataset.digest):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import make_folder, output_errors
+from icc_cli.shapes import fields, natural, parsed, require, unknown, words
 
 COST_OF_AN_INPUT = 1_000_000
 """Bytes that opening one more input costs as much as: thousands of tiny files are then split by their number."""
@@ -54,6 +55,9 @@ class Listed:
     size: int
 
 
+_LISTED = fields({"path": words, "name": words, "size": natural}, {}, unknown("path", "name", "size"))
+
+
 def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
     """The list in `file`; when there is none yet, `found` becomes it.
 
@@ -71,7 +75,14 @@ def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
                     os.link(temporary, file)
             finally:
                 Path(temporary).unlink(missing_ok=True)
+    hint = "Submit the command again."
     try:
-        return [Listed(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError, TypeError) as error:
-        raise FormatError(f"{file} is not a list of inputs: {error}.", "Submit the command again.") from error
+        kept = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FormatError(f"{file} is not a list of inputs: {error}.", hint) from error
+    listed = []
+    for number, line in enumerate(kept, 1):
+        content = parsed(line, f"{file} line {number}", hint)
+        require(_LISTED, content, f"{file} line {number}", hint)
+        listed.append(Listed(**content))
+    return listed

@@ -1,11 +1,14 @@
 """Data sets held as arrays in one .npz or HDF5 file."""
 
+import math
 import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.data.assemble import HINT, INPUTS, assembled, is_known
 from icc_cli.data.dataset import Dataset
@@ -13,18 +16,48 @@ from icc_cli.errors import DataError
 from icc_cli.hdf5 import ends
 from icc_cli.resources import free_memory
 
+NUMPY = b"\x93NUMPY"
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, SyntaxError, OverflowError, MemoryError,
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What numpy and h5py raise on files that are not theirs, or damaged."""
+
 
 def load_npz(spec: str, path: Path) -> Dataset:
     """Read `path` with numpy, without pickles. DataError when it is not such a file."""
     try:
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as stream:
+                single = stream.read(len(NUMPY)) == NUMPY
+            raise DataError(f"{path} is {'a single array' if single else 'no archive'}, not an .npz file.", HINT)
+        with zipfile.ZipFile(path) as archive:
+            known = [name for name in archive.namelist() if is_known(name.removesuffix(".npy"))]
+            _check_size(sum(_claimed(archive, name) for name in known), path)
         with np.load(path, allow_pickle=False) as file:
-            if isinstance(file, np.ndarray):
-                raise DataError(f"{path} is a single array, not an .npz file.", HINT)
-            with zipfile.ZipFile(path) as archive:
-                _check_size(sum(member.file_size for member in archive.infolist()), path)
-            return assembled(spec, {name: file[name] for name in file.files if is_known(name)}, str(path))
-    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, MemoryError) as error:
+            arrays = {name: _array(file[name], name, path) for name in file.files if is_known(name)}
+        return assembled(spec, arrays, str(path))
+    except _UNREADABLE as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
+
+
+def _claimed(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes of the array that a member of an .npz says that it is. ValueError when the member does not hold so many."""
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+        size, held = math.prod(shape) * dtype.itemsize, archive.getinfo(name).file_size - member.tell()
+    if dtype.hasobject or any(isinstance(side, bool) or side < 0 for side in shape) or size != held:
+        raise ValueError(f"{name} says that it is of {str(shape)[:100]} {str(dtype)[:100]}, and holds {held} bytes")
+    return size
+
+
+def _array(value: Any, name: str, path: Path) -> NDArray[Any]:
+    """What `np.load` gives for a member, which is bytes where it is no array."""
+    if not isinstance(value, np.ndarray):
+        raise DataError(f"{name} in {path} is no array.", HINT)
+    return value
 
 
 def load_h5(spec: str, path: Path) -> Dataset:
@@ -38,7 +71,7 @@ def load_h5(spec: str, path: Path) -> Dataset:
             found = _arrays(file, path)
             _check_size(sum(item.nbytes for item in found.values()), path)
             return assembled(spec, {name: item[()] for name, item in found.items()}, str(path))
-    except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"cannot read {path}: {_first_line(error)}.", HINT) from error
 
 

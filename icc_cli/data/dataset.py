@@ -12,6 +12,8 @@ from icc_cli.data.inputs import Inputs
 from icc_cli.errors import DataError
 
 DIGEST_ROWS = 4096
+MOST_LABELS = 2**24
+"""Tables are kept that have a place for each label up to the largest."""
 
 
 class Images(Protocol):
@@ -142,3 +144,6 @@ def _check(split: Split, name: str, spec: str) -> None:
         raise DataError(f"the {name} split of {spec} has {len(split.sublabels)} sublabels and {len(split)} labels.")
     if split.labels.min() < 0 or (split.sublabels is not None and split.sublabels.min() < 0):
         raise DataError(f"the {name} split of {spec} has negative labels.", "Labels count from 0.")
+    largest = max(int(labels.max()) for labels in (split.labels, split.sublabels) if labels is not None)
+    if largest >= MOST_LABELS:
+        raise DataError(f"the {name} split of {spec} has the label {largest}.", "Labels count from 0.")

@@ -1,7 +1,6 @@
 """The forms in which data sets ship their hierarchies, each read as rows of columns or as a graph of parents."""
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from icc_cli.errors import UsageError
 from icc_cli.files import check_there
+from icc_cli.shapes import parsed, plain, require
 
 HINT = (
     "Expected columns (subclass and class, or more, with or without a header), lines `parent child`, paths a/b/c, an "
@@ -113,10 +113,8 @@ def _tree(lines: Iterable[str]) -> Graph:
 
 
 def _json(content: str, path: Path) -> Rows | Graph | None:
-    try:
-        tree = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"the hierarchy {path} is not JSON: {error}.") from error
+    tree = parsed(content, f"the hierarchy {path}", HINT, UsageError)
+    require(plain, tree, f"the hierarchy {path}", HINT, UsageError)
     if isinstance(tree, list) and tree and all(isinstance(row, dict) and "children" not in row for row in tree):
         columns = list(tree[0])
         if len(columns) > 1 and all(list(row) == columns for row in tree):

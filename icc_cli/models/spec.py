@@ -17,10 +17,18 @@ from icc_cli.loading import Inside, belongs, named, reason
 from icc_cli.models.vgg import vgg
 from icc_cli.models.wide_resnet import wrn
 from icc_cli.nearest import did_you_mean, nearest
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import JsonObject, counted, fields, finite, require
 
 BUILT_IN: dict[str, Callable[..., nn.Module]] = {"vgg": vgg, "wrn": wrn}
 LIBRARIES = ("torchvision", "timm")
+_OF_OURS = fields(
+    {},
+    {
+        **dict.fromkeys(("num_classes", "in_channels", "input_size", "base_width"), counted),
+        **dict.fromkeys(("width", "depth", "dropout"), finite),
+    },
+)
+"""Arguments of the built-in networks."""
 REFUSED_ARGUMENTS = ("weights", "weights_backbone", "pretrained", "pretrained_cfg", "checkpoint_path")
 """What makes torchvision's and timm's factories read or download weights."""
 
@@ -55,6 +63,8 @@ def parse(text: str, arguments: Sequence[str] = ()) -> ModelSpec:
 def build(spec: ModelSpec) -> nn.Module:
     """The network, untrained. UsageError when it is not known, or does not take its arguments."""
     factory = _factory(spec.spec)
+    if spec.spec in BUILT_IN:
+        require(_OF_OURS, spec.args, f"the model {spec.spec}", f"It takes {_parameters(factory)}.", UsageError)
     if not spec.runs_user_code:
         for name in REFUSED_ARGUMENTS:
             if spec.args.get(name):

@@ -36,6 +36,8 @@ def rows(given: Given) -> list[Row]:
     found: list[Row] = []
     for name in dict.fromkeys(name for one in models.records for name, curve in (one.all_k or {}).items() if curve):
         ks = {int(column.split("=")[1]): i for i, column in enumerate(columns) if column.startswith(f"{name}@k=")}
+        if not ks:  # the same at every k in every model, and so no column to rank
+            continue
         kept = sorted({sorted(ks)[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
         part = values[:, [ks[k] for k in kept]]
         result = granulated(part, study.goal, study.axes, configurations=same, sure=True)

@@ -100,9 +100,9 @@ def groups_of(cache: Cache, labels: Sequence[str] | None = None) -> list[Group]:
 def name_of(cache: Cache, group: Group) -> str:
     """The name of the class or subclass where the cache has it, or `class 3`."""
     number = _number(group)
-    names = cache.metadata.get("label_names" if group.sublabel is None else "sublabel_names") or []
+    names = cache.metadata.get("label_names" if group.sublabel is None else "sublabel_names", [])
     kind = "class" if group.sublabel is None else "subclass"
-    return str(names[number]) if number < len(names) else f"{kind} {number}"
+    return names[number] if number < len(names) else f"{kind} {number}"
 
 
 def most_selective(cache: Cache, groups: Sequence[Group], count: int) -> list[Chosen]:

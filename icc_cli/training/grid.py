@@ -1,6 +1,8 @@
 """A set of models as a TOML file: which values each hyperparameter takes, together or apart, and what is left out."""
 
 import itertools
+import math
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,14 +12,74 @@ from typing import Any
 
 from icc_cli.errors import UsageError
 from icc_cli.nearest import did_you_mean, nearest
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import (
+    JsonObject,
+    Shape,
+    counted,
+    fields,
+    finite,
+    items,
+    mapping,
+    natural,
+    not_negative,
+    one_of,
+    positive,
+    require,
+    scalar,
+    several,
+    shown,
+    truth,
+    unknown,
+    words,
+)
 
 Hparams = JsonObject
 
 DEFAULTS: Hparams = {"lr": 0.1, "batch_size": 100, "weight_decay": 0.0, "optimizer": "sgd", "augmentation": False}
 """The hyperparameters of training itself. Every other name in a grid is an argument of the model."""
 OPTIMIZERS = ("sgd", "adam")
-TABLES = ("data", "model", "training", "schedule", "grid", "joint", "exclude", "seeds")
+MOST = 1_000_000
+"""Networks of one set."""
+HINT = "See docs/models.md."
+DOTTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){64}""")
+"""Keys whose tables lie deeper than any grid's; reading them takes the square of their length."""
+_RECIPE: dict[str, Shape] = {
+    "epochs": counted,
+    "drops": items(natural),
+    "drop_factor": positive,
+    "stop_loss": finite,
+    "momentum": finite,
+    "adam_divisor": positive,
+    "shift": natural,
+    "flip": truth,
+    "fitted": finite,
+}
+_RULE = mapping(scalar)
+_TABLES: dict[str, Shape] = {
+    "data": fields({}, {"spec": words, "per_class": counted, "image_size": counted}),
+    "training": fields({}, _RECIPE, unknown(*_RECIPE)),
+    "schedule": items(fields({"when": _RULE}, _RECIPE, unknown("when", *_RECIPE))),
+    "grid": mapping(items(scalar)),
+    "joint": items(fields({"names": items(words), "values": items(items(scalar))}, {}, unknown("names", "values"))),
+    "exclude": items(_RULE),
+    "seeds": items(natural),
+}
+_SHAPE = fields({"model": fields({"spec": words}, {})}, _TABLES, unknown("model", *_TABLES))
+_HPARAMS = fields(
+    {},
+    {
+        "lr": not_negative,
+        "batch_size": several,
+        "weight_decay": not_negative,
+        "optimizer": one_of(*OPTIMIZERS),
+        "augmentation": truth,
+        **dict.fromkeys(("width", "depth"), positive),
+        "dropout": not_negative,
+        "seed": natural,
+    },
+    scalar,
+)
+"""One configuration; what is not of training itself is the model's."""
 
 
 @dataclass(frozen=True)
@@ -109,30 +171,32 @@ def load(name: str) -> Grid:
 
 def parse(text: str, name: str) -> Grid:
     """The grid that `text` (TOML) describes; see docs/models.md for the format."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the grid {name} is not TOML: {error}.") from error
-    unknown = sorted(set(table) - set(TABLES))
-    if unknown:
-        raise UsageError(f"the grid {name} has an unknown table {unknown[0]!r}.", f"Expected: {', '.join(TABLES)}.")
-    model = dict(table.get("model", {}))
-    spec = model.pop("spec", None)
-    if not isinstance(spec, str):
-        raise UsageError(f"the grid {name} names no model.", 'Add [model] with spec = "wrn".')
-    recipe = _recipe(Recipe(), table.get("training", {}), f"[training] of the grid {name}")
+    table = _toml(text, name)
+    require(_SHAPE, table, f"the grid {name}", HINT, UsageError)
+    model = dict(table["model"])
+    spec = model.pop("spec")
+    recipe = _recipe(Recipe(), table.get("training", {}))
     configurations = _configurations(table, name)
     schedules = tuple(_schedules(table, recipe, configurations, name))
     return Grid(name, dict(table.get("data", {})), spec, model, recipe, tuple(configurations), schedules)
 
 
-def _recipe(base: Recipe, settings: Mapping[str, Any], where: str) -> Recipe:
-    """`base` with the settings of a table of the file."""
+def _toml(text: str, name: str) -> JsonObject:
     try:
-        settings = {key: tuple(value) if key == "drops" else value for key, value in settings.items()}
-        return replace(base, **settings)
-    except TypeError as error:
-        raise UsageError(f"{where} is wrong: {error}.", "See docs/models.md.") from error
+        if DOTTED.search(text):
+            raise ValueError("a key is nested too deep")
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise UsageError(f"the grid {name} is not TOML: it is nested too deep.") from error
+    except ValueError as error:
+        reason = "a number has too many digits" if "digits" in str(error) else error
+        raise UsageError(f"the grid {name} is not TOML: {reason}.") from error
+
+
+def _recipe(base: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """`base` with the settings of a table of the file."""
+    changed: JsonObject = {key: tuple(value) if key == "drops" else value for key, value in settings.items()}
+    return replace(base, **changed)
 
 
 def _schedules(
@@ -141,12 +205,12 @@ def _schedules(
     """Each [[schedule]]: the settings of [training] that it changes, for the configurations of its `when`."""
     for number, settings in enumerate(table.get("schedule", []), start=1):
         where = f"[[schedule]] {number} of the grid {name}"
-        when = settings.get("when")
-        if not isinstance(when, dict) or not when:
+        when = settings["when"]
+        if not when:
             raise UsageError(f"{where} does not say when it applies.", "Add when = {augmentation = true}.")
         if not any(_matches(configuration, when) for configuration in configurations):
             raise UsageError(f"{where} applies to no configuration: {when}.", "Check the names and values in `when`.")
-        yield Schedule(when, _recipe(base, {key: value for key, value in settings.items() if key != "when"}, where))
+        yield Schedule(when, _recipe(base, {key: value for key, value in settings.items() if key != "when"}))
 
 
 def _matches(hparams: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
@@ -155,44 +219,26 @@ def _matches(hparams: Mapping[str, Any], rule: Mapping[str, Any]) -> bool:
 
 def _configurations(table: Mapping[str, Any], name: str) -> list[Hparams]:
     """Every combination of the axes, without the excluded ones, seeds last."""
-    axes: list[list[Hparams]] = []
-    try:
-        for key, values in table.get("grid", {}).items():
-            axes.append([{key: value} for value in values])
-        for joint in table.get("joint", []):
-            axes.append([dict(zip(joint["names"], values, strict=True)) for values in joint["values"]])
-        axes.append([{"seed": int(seed)} for seed in table.get("seeds", [0])])
-        excluded = [dict(rule) for rule in table.get("exclude", [])]
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise UsageError(f"the axes of the grid {name} are malformed: {error}.", "See docs/models.md.") from error
+    axes: list[list[Hparams]] = [[{key: value} for value in values] for key, values in table.get("grid", {}).items()]
+    for joint in table.get("joint", []):
+        if any(len(values) != len(joint["names"]) for values in joint["values"]):
+            raise UsageError(f"the grid {name} has a [[joint]] whose values are not as many as its names.", HINT)
+        axes.append([dict(zip(joint["names"], values, strict=True)) for values in joint["values"]])
+    axes.append([{"seed": seed} for seed in table.get("seeds", [0])])
+    excluded = table.get("exclude", [])
     names = [key for axis in axes for key in (axis[0] if axis else {})]
     if len(names) != len(set(names)):
         raise UsageError(f"the grid {name} varies a hyperparameter on two axes.")
+    if strange := [key for key in names if not key.isidentifier()]:
+        raise UsageError(f"the grid {name} has the hyperparameter {shown(strange[0])}, which is no name.", HINT)
+    if (count := math.prod(map(len, axes))) > MOST:
+        raise UsageError(f"the grid {name} has {count:.3g} configurations, and at most {MOST:,} are read.")
     found = []
     for parts in itertools.product(*axes):
         hparams: Hparams = {**DEFAULTS, **{key: value for part in parts for key, value in part.items()}}
         if not any(_matches(hparams, rule) for rule in excluded):
-            _check(hparams, name)
+            require(_HPARAMS, hparams, f"the grid {name}", HINT, UsageError)
             found.append(hparams)
     if not found:
         raise UsageError(f"the grid {name} holds no configuration.", "Check its values and exclusions.")
     return found
-
-
-def _check(hparams: Hparams, name: str) -> None:
-    if hparams["optimizer"] not in OPTIMIZERS:
-        raise UsageError(
-            f"unknown optimizer {hparams['optimizer']!r} in {name}.", f"Expected {' or '.join(OPTIMIZERS)}."
-        )
-    for key in ("lr", "batch_size", "weight_decay"):
-        value = hparams[key]
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value < 0
-            or (key == "batch_size" and value < 2)
-        ):
-            raise UsageError(f"{key} = {value!r} in the grid {name} makes no sense.")
-    for key, value in hparams.items():
-        if not isinstance(value, bool | int | float | str):
-            raise UsageError(f"{key} = {value!r} in the grid {name} is not a plain value.")

@@ -16,6 +16,8 @@ from icc_cli.training.grid import DEFAULTS, Grid, Hparams, Recipe
 BUILT_IN_DEFAULTS = {"dropout": 0.0, "width": 1.0, "depth": 1.0}
 SHORT = {"batch_size": "bs", "weight_decay": "wd", "augmentation": "aug", "dropout": "drop", "width": "w", "depth": "d"}
 SECONDS_BETWEEN_SAVES = 30.0
+LONGEST_NAME = 200
+"""Bytes of a checkpoint's name, which gets suffixes."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ def tasks(
         recorded = {**hparams, "seed": hparams.pop("seed")}
         name, recipe = _name(grid.model, recorded), grid.recipe_of(recorded)
         found.append(Task(name, folder, model, recorded, recipe, data, bfloat16, save_epochs))
+    longest = max((task.name for task in found), key=len)
+    if len(longest.encode()) > LONGEST_NAME:
+        raise UsageError(
+            f"a file cannot be called {longest[:60]}...", "Give shorter values to the grid's hyperparameters."
+        )
     if len({task.name for task in found}) < len(found):
         raise UsageError("two configurations of the grid have the same file name.", "Remove the repeated values.")
     return found

@@ -135,9 +135,9 @@ def broken(folder, how):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("cut", "no weight_map"),
-        ("no map", "no weight_map"),
-        ("no files", "holds no file names"),
+        ("cut", "is not JSON"),
+        ("no map", "weight_map is missing"),
+        ("no files", "expected text"),
         ("another folder", "which is not in its folder"),
         ("part missing", "names model-00002-of-00002.safetensors, which is missing"),
         ("tensor missing", "1 tensors are not in the parts"),

@@ -121,7 +121,10 @@ def _header(lines: Iterator[str], where: str) -> Header:
     if separator:
         place, first = place + 1, next(lines, "")
     delimiter = separator[1] if separator else max(DELIMITERS, key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    try:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    except (csv.Error, StopIteration) as error:
+        raise FormatError(f"{where} line {place} is not the header of a table: {error}.") from error
     if len(names) == 1 and " " in names[0]:
         raise FormatError(
             f"{where} has one column, {names[0]!r}.", "Separate columns by commas, tabs, semicolons or bars."

@@ -126,7 +126,7 @@ def flat(row: Mapping[str, Any], where: str) -> Cells:
         if name in NESTED and isinstance(value, str) and value.lstrip().startswith("{"):
             try:
                 value = ast.literal_eval(re.sub(r"\b(nan|inf)\b", "None", value))
-            except (ValueError, SyntaxError) as error:
+            except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
                 raise FormatError(
                     f"{where} has a {name!r} that is not a dictionary: {value[:60]} ...", "Export it as JSON."
                 ) from error

@@ -2,7 +2,6 @@
 
 import codecs
 import io
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,18 @@ from icc_cli.files import check_there, is_file, is_folder
 from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
 from icc_cli.ranking.sources.exports import NESTED
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import JsonObject, anything, fields, fits, items, mapping, parsed, plain, require, table, text
 
 Cells = JsonObject
 
 COMPRESSED = ".gz"
 RAY = "result.json"
 PARQUET = ".parquet"
+_ROWS = items(mapping(plain))
+_SPLIT = fields({"columns": items(text), "data": items(items(anything))}, {}, anything)
+_TABLE = fields({"schema": anything, "data": items(table)}, {}, anything)
+_COLUMNS = mapping(items(anything))
+_BY_NAME = mapping(table)
 DELIMITED = (".csv", ".tsv", ".txt")
 JSON = (".json", ".jsonl")
 
@@ -40,7 +44,7 @@ def is_table(path: Path) -> bool:
     if not is_file(path):
         return False
     text = _beginning(path)
-    return json_rows_of(text) is not None or (suffix not in JSON and has_header(text))
+    return json_rows_of(text, str(path)) is not None or (suffix not in JSON and has_header(text))
 
 
 def has_header(text: str) -> bool:
@@ -82,8 +86,8 @@ def evaluations(folder: Path) -> list[Path]:
 
 def _is_evaluation(path: Path) -> bool:
     try:
-        content = json.loads(_beginning(path))
-    except ValueError:
+        content = parsed(_beginning(path), path)
+    except FormatError:
         return False
     return isinstance(content, Mapping) and lm_eval.is_results(content)
 
@@ -92,45 +96,46 @@ def text_rows(text: str, where: str) -> list[Cells]:
     """The rows of a table's text; FormatError when it is neither JSON nor delimited."""
     if text.lstrip()[:1] not in ("[", "{"):
         return list(read_rows(text.splitlines(keepends=True), where))
-    rows = json_rows_of(text)
+    rows = json_rows_of(text, where)
     if rows is None:
         raise FormatError(f"{where} is not a list of objects.", "Expected one object for each run.")
     return rows
 
 
-def json_rows_of(text: str) -> list[Cells] | None:
+def json_rows_of(text: str, where: str) -> list[Cells] | None:
     """The rows of JSON: a list of objects, one object a line, columns or rows by name as pandas writes them, or the
-    results of lm-eval; None for records, and for what is none of these."""
-    first = text.lstrip()[:1]
-    if first not in ("[", "{"):
+    results of lm-eval; None for records, and for what is none of these. FormatError, naming `where`, for values that no
+    table holds."""
+    if text.lstrip()[:1] not in ("[", "{"):
         return None
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = parsed(text, where)
+    except FormatError:
         try:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError:
+            found = [parsed(line, where) for line in text.splitlines() if line.strip()]
+        except FormatError:
             return None
     if isinstance(found, Mapping) and lm_eval.is_results(found):
-        return [lm_eval.row(found)]
-    rows = found if isinstance(found, Sequence) else _of_object(found)
-    if not all(isinstance(row, Mapping) for row in rows) or (rows and "record" in rows[0]):
+        return [lm_eval.row(found, where)]
+    rows = found if isinstance(found, list) else _of_object(found)
+    if not fits(items(table), rows) or (rows and "record" in rows[0]):
         return None
+    require(_ROWS, rows, where, "Expected one object for each run.")
     return [dict(row) for row in rows]
 
 
 def _of_object(found: Mapping[str, Any]) -> Sequence[Any]:
     """The rows of one object: pandas' orients `split`, `table`, `index`, `columns` and `list`, or a row by itself."""
-    data, names = found.get("data"), found.get("columns")
-    if isinstance(data, list) and isinstance(names, list):
-        return [dict(zip(names, row, strict=False)) for row in data]
-    if isinstance(data, list) and "schema" in found:
-        return data
+    if fits(_SPLIT, found):
+        return [dict(zip(found["columns"], row, strict=False)) for row in found["data"]]
+    if fits(_TABLE, found):
+        rows: list[Any] = found["data"]
+        return rows
     cells = list(found.values())
-    if cells and all(isinstance(cell, list) for cell in cells) and len({len(cell) for cell in cells}) == 1:
+    if cells and fits(_COLUMNS, found) and len({len(cell) for cell in cells}) == 1:
         return [dict(zip(found, row, strict=True)) for row in zip(*cells, strict=True)]
-    if len(cells) > 1 and all(isinstance(cell, Mapping) and cell for cell in cells) and not set(found) & set(NESTED):
-        if all(str(key).isdecimal() for cell in cells for key in cell):
+    if len(cells) > 1 and fits(_BY_NAME, found) and all(cells) and not set(found) & set(NESTED):
+        if all(key.isdecimal() for cell in cells for key in cell):
             keys = dict.fromkeys(key for cell in cells for key in cell)
             return [{name: cell.get(key) for name, cell in found.items()} for key in keys]
         return [{**({} if key.isdecimal() else {"checkpoint": key}), **row} for key, row in found.items()]
@@ -167,8 +172,8 @@ def _beginning(path: Path) -> str:
         with opened(path) as lines:
             first = lines.readline()
             try:
-                json.loads(first)
-            except ValueError:
+                parsed(first, path)
+            except FormatError:
                 return first + lines.read()
             return first
     except FormatError:

@@ -46,7 +46,7 @@ def load(inputs: Sequence[str], selection: Selection, pool: bool = False, text: 
     if STANDARD_INPUT in inputs and is_table(text):
         if len(inputs) > 1:
             raise UsageError("standard input holds a table, and more inputs are named.", "Rank one at a time.")
-        rows = formats.json_rows_of("\n".join(text))
+        rows = formats.json_rows_of("\n".join(text), "standard input")
         if rows is not None:
             return Loaded((ModelSet("", (), _of_rows(rows, "standard input", selection)),))
         return Loaded((ModelSet("", (), read_delimited(text, "standard input", selection)),))
@@ -118,7 +118,7 @@ def is_table(lines: Sequence[str]) -> bool:
     if not lines:
         return False
     if lines[0].lstrip()[:1] in ("{", "["):
-        return formats.json_rows_of("\n".join(lines)) is not None
+        return formats.json_rows_of("\n".join(lines), "standard input") is not None
     first = Path(lines[0].strip())  # a header may be longer than any path
     return formats.has_header(lines[0]) and not (is_file(first) or is_folder(first))
 

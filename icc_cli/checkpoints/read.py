@@ -173,7 +173,8 @@ def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
             f"{path} has checkpoint version {shown(content.get('version'))}, and this icc reads version {VERSION}.",
             "Update icc.",
         )
-    require(_SHAPE, content, path, "Train it again.", CheckpointError)
+    hint = "Train it again, or take its weights alone with --state-key state_dict."
+    require(_SHAPE, content, path, hint, CheckpointError)
     state = unwrap(content["state_dict"], path, None)
     check_tensors(path, state)
     return Checkpoint(

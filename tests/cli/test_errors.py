@@ -137,9 +137,11 @@ def test_a_checkpoint_does_not_choose_which_code_is_run(checkpoint, tmp_path):
     for command in ("extract", "inspect"):
         refused(run(command, checkpoint), 2, "os:system", "--model")
     assert not witness.exists()
-    refused(run("extract", resaved(checkpoint, model={"name": "wrn"})), 3, "does not name its model")
-    refused(run("extract", resaved(checkpoint, model=3)), 3, "without 'model'")
-    refused(run("extract", resaved(checkpoint, model={"spec": "wrn", "args": {}}, data=[1])), 3, "'data'")
+    refused(run("extract", resaved(checkpoint, model={"name": "wrn"})), 3, "model.spec is missing")
+    refused(run("extract", resaved(checkpoint, model=3)), 3, "model is 3, expected an object")
+    refused(
+        run("extract", resaved(checkpoint, model={"spec": "wrn", "args": {}}, data=[1])), 3, "data is a list, expected"
+    )
 
 
 def test_labels_outside_the_head(checkpoint, tmp_path):

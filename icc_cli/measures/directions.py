@@ -56,12 +56,20 @@ def rectified(block: Numbers, dtype: DTypeLike) -> Numbers:
 
 @dataclass(frozen=True)
 class Clusters:
-    """Of each of S groups of rows the mean direction, `means` (S, n), the sum of squared distances from it, `scatters`
-    (S,), and the number of rows of 0, `silent` (S,)."""
+    """Of each of S groups of `sizes` (S,) rows, the mean direction, `means` (S, n), the sum of squared distances
+    from it, `scatters` (S,), and the number of rows of 0, `silent` (S,)."""
 
+    sizes: NDArray[np.intp]
     means: Array
     scatters: Array
     silent: Array
+
+    def together(self) -> "Clusters":
+        """All of them as one."""
+        mean = np.average(self.means, axis=0, weights=self.sizes)
+        apart = np.sum((self.means - mean) ** 2, axis=1)
+        scatter = np.sum(self.scatters + self.sizes * apart)
+        return Clusters(self.sizes.sum(keepdims=True), mean[None], scatter[None], self.silent.sum(keepdims=True))
 
 
 def clusters(parts: Iterable[tuple[int, Centred]], sizes: NDArray[np.intp], neurons: int) -> Clusters:
@@ -75,7 +83,7 @@ def clusters(parts: Iterable[tuple[int, Centred]], sizes: NDArray[np.intp], neur
         means[own] += share * step
         silent[own] += part.zeros
         seen[own] += part.count
-    return Clusters(means, scatters, silent)
+    return Clusters(sizes, means, scatters, silent)
 
 
 def _centred(rows: Numbers, silent: bool) -> Centred | None:

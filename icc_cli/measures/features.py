@@ -1,49 +1,21 @@
 """What a measure over the head sees: features F (N, n), and statistics of their classes that are computed once."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from icc_cli.measures.absent import Absent
-from icc_cli.measures.directions import Clusters, centred, clusters
-from icc_cli.measures.moments import SMALLEST
-from icc_cli.measures.site import Array, Numbers, Site, short_blocks, some_rows
+from icc_cli.measures.deviations import Deviations, deviations, mean_of
+from icc_cli.measures.directions import Clusters
+from icc_cli.measures.site import Array, Numbers, Rectified
 from icc_cli.measures.spectrum import Grams, grams
+from icc_cli.measures.units import UnitRows
 from icc_cli.measures.view import SiteView
 
 RANK_TOLERANCE = 1e-10
 """Share of the largest singular value of the class means under which a direction does not count."""
-
-
-@dataclass(frozen=True)
-class Rectified:
-    """The activations max(x, 0) of a site of pre-activations."""
-
-    site: Site
-
-    @property
-    def name(self) -> str:
-        return self.site.name
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.site.shape
-
-    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
-        rows: NDArray[np.floating] = np.maximum(self.site.rows(start, stop), 0)
-        return rows
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """How the samples lie about the means of their classes."""
-
-    distances: Array
-    """(K,) mean distance of a class' samples to its mean"""
-    along: Array
-    """(r,) v' S_W v for each of the directions v between the classes"""
+NARROW = 512
+"""Neurons up to which S_W is taken from the Gram matrices, and not along the directions between the classes alone."""
 
 
 class Features(SiteView):
@@ -53,30 +25,30 @@ class Features(SiteView):
     S_W = (1/K) sum_k Cov_k, S_B = (1/K) sum_k (m_k - m)(m_k - m)'.
     """
 
-    def some(self, rows: NDArray[np.intp]) -> Numbers:
-        """The rows of these numbers (m, n)."""
-        if isinstance(self.site, Rectified):
-            rectified: Numbers = np.maximum(some_rows(self.site.site, rows), 0)
-            return rectified
-        return some_rows(self.site, rows)
+    @cached_property
+    def deviations(self) -> Deviations:
+        """The rows less the mean of their class. FormatError when the features hold NaN or infinity."""
+        found = deviations(self.site, self.classes)
+        self.need_finite(found.means)
+        return found
 
     @cached_property
+    def mean(self) -> Array:
+        """(n,) the mean of all rows."""
+        return mean_of(self.deviations.means, [group.size for group in self.classes])
+
+    @property
     def means(self) -> Array:
         """(K, n) the mean of each class. Absent when there is one class."""
         if len(self.classes) < 2:
             raise Absent("there is one class")
-        return np.array([group.mean for group in self.class_moments])
+        return self.deviations.means
 
     @cached_property
     def centred_means(self) -> Array:
         """(K, n) m_k - m."""
         centred: Array = self.means - self.means.mean(axis=0)
         return centred
-
-    @cached_property
-    def variances(self) -> Array:
-        """(K,) the trace of each Cov_k."""
-        return np.array([group.m2.sum() / group.count for group in self.class_moments])
 
     @cached_property
     def squared_distances(self) -> Array:
@@ -102,39 +74,48 @@ class Features(SiteView):
         return values[kept], vectors[kept].T
 
     @cached_property
-    def scatter(self) -> Scatter:
-        """One more pass over the rows, centred on their class."""
-        _, vectors = self.directions
-        distances, along = [], np.zeros(vectors.shape[1])
-        fits = SMALLEST < self.variances.max() < 1 / SMALLEST  # squares do, in float32
-        for group, own in zip(self.classes, self.class_moments, strict=True):
-            total, squares = 0.0, np.zeros(vectors.shape[1])
-            for block in short_blocks(self.site, group.rows) if fits else self.blocks(group.rows):
-                near = own.mean.astype(block.dtype)
-                rows = block - near
-                rows -= (own.mean - near).astype(block.dtype)
-                total += float(np.sqrt(np.einsum("ij,ij->i", rows, rows)).sum(dtype=np.float64))
-                projected = _projected(rows, vectors)
-                squares += np.einsum("ij,ij->j", projected, projected)
-            distances.append(total / own.count)
-            along += squares / own.count / len(self.classes)
-        return Scatter(np.array(distances), along)
-
-    @property
-    def within_over_between(self) -> float:
-        """tr(S_W S_B^+): no pseudo-inverse is formed, since S_B is diagonal in the directions between the classes."""
-        values, _ = self.directions
-        return float(np.sum(self.scatter.along / (values**2 / len(self.means))))
+    def variances(self) -> Array:
+        """(K,) the trace of each Cov_k."""
+        return np.array([self.deviations.squares[group.rows].mean() for group in self.classes])
 
     @cached_property
-    def unit_clusters(self) -> Clusters:
-        """The classes' rows at unit length; a zero row stays zero."""
-        parts = (
-            (number, centred(block.astype, block.dtype == np.float64, silent=True))
-            for number, group in enumerate(self.classes)
-            for block in short_blocks(self.site, group.rows)
-        )
-        return clusters(parts, np.array([group.size for group in self.classes]), self.shape[1])
+    def distances(self) -> Array:
+        """(K,) the mean distance of a class' rows to its mean."""
+        return np.array([np.sqrt(self.deviations.squares[group.rows]).mean() for group in self.classes])
+
+    @cached_property
+    def within_over_between(self) -> float:
+        """tr(S_W S_B^+): no pseudo-inverse is formed, since S_B is diagonal in the directions between the classes."""
+        values, vectors = self.directions
+        if self.shape[1] <= min(self.shape[0], NARROW):
+            along = np.einsum("ij,ij->j", self.grams.within @ vectors, vectors)
+        else:
+            along = self._along(vectors)
+        return float(np.sum(along / (values**2 / len(self.means))))
+
+    def _along(self, vectors: Array) -> Array:
+        """v' S_W v of each of some `vectors` (n, r): (r,)."""
+        along: Array = np.zeros(vectors.shape[1])
+        for number, group in enumerate(self.classes):
+            for _, rows in self.deviations.of(number, group.rows):
+                projected = _projected(rows, vectors)
+                along += np.einsum("ij,ij->j", projected, projected) / group.size
+        return along / len(self.classes)
+
+    def units(self, number: int) -> UnitRows:
+        """The rows of class `number` at unit length. What `unit_clusters` needs of them is kept."""
+        found = UnitRows(self.site, self.classes[number])
+        self._unit_clusters[number] = found.clusters
+        return found
+
+    @cached_property
+    def unit_clusters(self) -> list[Clusters]:
+        """Of each class, its subclasses' rows at unit length, its own where it has none; a zero row stays zero."""
+        return [self._unit_clusters.get(number) or self.units(number).clusters for number in range(len(self.classes))]
+
+    @cached_property
+    def _unit_clusters(self) -> dict[int, Clusters]:
+        return {}
 
     @cached_property
     def grams(self) -> Grams:

@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.features import Features
-from icc_cli.measures.site import BLOCK_BYTES, Array, Numbers
+from icc_cli.measures.site import BLOCK_BYTES, Array, Numbers, some_rows
 
 MOST_ROWS = 10_000
 """Samples up to which all are taken, since time grows with their square."""
 DRAWN_ROWS = 2_500
 """How many are drawn of more."""
 SEED = 0
-CANDIDATES = 4
+CANDIDATES = 3
 """Neighbours that a matrix product suggests, and whose distances are then computed from the differences."""
 SHORT_ERROR = 1e-5
 """Share of the largest squared length by which a squared distance may be wrong in float32."""
@@ -39,7 +39,6 @@ def neighbour_ratios(rows: Array) -> Array:
     points, which, copies = _distinct(rows)
     if len(points) < 3:
         raise Absent("fewer than three samples differ")
-    points -= points.mean(axis=0)
     nearest, first, second = _two_nearest(points)
     # Another sample at the very place of the nearest one is as near.
     ratios = np.where(copies[nearest] > 1, 1.0, second / first)
@@ -47,15 +46,16 @@ def neighbour_ratios(rows: Array) -> Array:
 
 
 def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
-    """The nearest of the others to each of `points` (N, n), all different and about 0: which it is (N,), how far away
-    it is (N,), and how far the next (N,).
+    """The nearest of the others to each of `points` (N, n), all different: which it is (N,), how far away it is (N,),
+    and how far the next (N,).
 
     Candidates are found in float32; where one that is none may be as near, for all that float32 can tell, in float64.
     """
     count = len(points)
     nearest, first, second = np.empty(count, np.intp), np.empty(count), np.empty(count)
-    largest = np.vecdot(points, points).max()
-    short = (points / np.sqrt(largest)).astype(np.float32)
+    centred = points - points.mean(axis=0)
+    largest = np.vecdot(centred, centred).max()
+    short = (centred / np.sqrt(largest)).astype(np.float32)
     step = max(1, BLOCK_BYTES // (8 * max(count, CANDIDATES * points.shape[1])))
     for start in range(0, count, step):
         some = np.arange(start, min(start + step, count))
@@ -63,7 +63,7 @@ def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
         nearest[some], first[some], second[some] = _exactly(points, some, near)
         unsure = some[~(second[some] ** 2 < (beyond - SHORT_ERROR) * largest)]
         if len(unsure):
-            near, _ = _candidates(points, unsure)
+            near, _ = _candidates(centred, unsure)
             nearest[unsure], first[unsure], second[unsure] = _exactly(points, unsure, near)
     return nearest, first, second
 
@@ -71,8 +71,7 @@ def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
 def _candidates(points: Numbers, some: NDArray[np.intp]) -> tuple[NDArray[np.intp], Numbers]:
     """The nearest few to each of `some` points by a matrix product, and the squared distance of the next."""
     squared, each = np.vecdot(points, points), np.arange(len(some))
-    apart = points[some] @ points.T
-    apart *= -2
+    apart = (-2 * points[some]) @ points.T
     apart += squared
     apart[each, some] = np.inf
     near = np.empty((len(some), min(CANDIDATES, len(points) - 1)), np.intp)
@@ -105,7 +104,7 @@ def _rows(view: Features) -> Array:
     if count <= MOST_ROWS:
         return view.array()
     drawn = np.sort(np.random.default_rng(SEED).choice(count, DRAWN_ROWS, replace=False))
-    return view.some(drawn).astype(np.float64)
+    return some_rows(view.site, drawn).astype(np.float64)
 
 
 INTRINSIC_DIMENSION = Measure(

@@ -27,7 +27,7 @@ def percentiles(site: Site, percent: float) -> Array:
 def _by_partition(site: Site, rank: int, both: bool) -> tuple[Array, Array]:
     """The values of `rank` (from 0) and, if `both`, of the rank above it, of every neuron: (n,) each."""
     low, high = np.empty(site.shape[1]), np.empty(site.shape[1])
-    for chosen, values in neuron_blocks(site):
+    for chosen, values in neuron_blocks(site, slice(0, site.shape[0])):
         values.partition(rank, axis=1)
         low[chosen] = values[:, rank]
         high[chosen] = values[:, rank + 1 :].min(axis=1) if both else low[chosen]

@@ -24,9 +24,10 @@ def class_separation(view: Features) -> float:
     """
     if len(view.classes) < 2:
         raise Absent("there is one class")
-    sizes, found = np.array([group.size for group in view.classes]), view.unit_clusters
-    within = float(np.mean((found.silent + found.scatters) / sizes))
-    between = float(np.mean(np.sum((found.means - found.means.mean(axis=0)) ** 2, axis=1)))
+    found = [leaves.together() for leaves in view.unit_clusters]
+    means = np.concatenate([one.means for one in found])
+    within = float(np.mean([(one.silent + one.scatters) / one.sizes for one in found]))
+    between = float(np.mean(np.sum((means - means.mean(axis=0)) ** 2, axis=1)))
     if within + between < ROUNDING:
         raise Absent("all samples have one direction")
     return between / (within + between)
@@ -38,7 +39,9 @@ def davies_bouldin(view: Features) -> float:
     Two classes of one mean have no ratio and are passed over, as scikit-learn has it.
     """
     apart = np.sqrt(view.squared_distances)
-    spread = view.scatter.distances
+    if not apart.any():
+        raise Absent("the means of all classes coincide")
+    spread = view.distances
     ratios = (spread[:, None] + spread) / np.where(apart > 0, apart, np.inf)
     return float(ratios.max(axis=1).mean())
 

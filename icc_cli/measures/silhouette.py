@@ -1,19 +1,16 @@
 """c2: layer-level silhouette score of the subclasses (section 2.2.2)."""
 
 import math
-from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.measures.declare import Measure
-from icc_cli.measures.directions import Centred, centred, clusters, rectified
-from icc_cli.measures.site import Array, Site, may_hold, short_blocks
+from icc_cli.measures.site import Array
 
 if TYPE_CHECKING:
-    from icc_cli.measures.groups import ClassGroup
+    from icc_cli.measures.units import UnitRows
     from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
@@ -29,16 +26,16 @@ def subclass_silhouettes(view: "SiteView") -> Array:
     both under 1e-12.
     """
     values: list[float] = []
-    for group in view.classes:
-        several = len(group.subclasses) >= 2
-        values.extend(_class_silhouettes(view.site, group) if several else [math.nan] * len(group.subclasses))
+    for number, group in enumerate(view.classes):
+        if len(group.subclasses) < 2:
+            values.extend([math.nan] * len(group.subclasses))
+        else:
+            values.extend(_class_silhouettes(view.features.units(number)))
     return np.array(values)
 
 
-def _class_silhouettes(site: Site, group: "ClassGroup") -> Array:
-    sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
-    parts = _Parts(site, group)
-    found = clusters(parts, sizes, site.shape[1])
+def _class_silhouettes(parts: "UnitRows") -> Array:
+    found, sizes = parts.clusters, parts.clusters.sizes
     means, spread, alone = found.means, found.scatters / sizes, found.silent / sizes
     totals = np.zeros(len(sizes))
     for own, part in parts:
@@ -64,23 +61,6 @@ def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: NDArray
     nearest = distances.min(axis=1)
     larger = np.maximum(inside, nearest)
     return np.where(larger >= TINY_DISTANCE, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
-
-
-class _Parts:
-    """(subclass, directions) of a class, a block of rows at a time, zero rows among them. Goes over them as often as
-    asked, and computes a class that may be held but once."""
-
-    def __init__(self, site: Site, group: "ClassGroup") -> None:
-        self._site, self._group = site, group
-        self._held = list(self._computed()) if may_hold(site, group.size) else None
-
-    def _computed(self) -> Iterator[tuple[int, Centred]]:
-        for number, rows in enumerate(self._group.subclasses):
-            for block in short_blocks(self._site, rows):
-                yield number, centred(partial(rectified, block), block.dtype == np.float64, silent=True)
-
-    def __iter__(self) -> Iterator[tuple[int, Centred]]:
-        return self._computed() if self._held is None else iter(self._held)
 
 
 SILHOUETTE = Measure(

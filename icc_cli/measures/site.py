@@ -55,18 +55,49 @@ class ArraySite:
         return self.values[start:stop]
 
 
+@dataclass(frozen=True)
+class Rectified:
+    """The activations max(x, 0) of a site of pre-activations."""
+
+    site: Site
+
+    @property
+    def name(self) -> str:
+        return self.site.name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.site.shape
+
+    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
+        rows: NDArray[np.floating] = np.maximum(self.site.rows(start, stop), 0)
+        return rows
+
+
+def in_memory(site: Site) -> bool:
+    """Whether its rows are taken from memory."""
+    return isinstance(site.site if isinstance(site, Rectified) else site, ArraySite)
+
+
+def worth_keeping(site: Site) -> bool:
+    """Whether a site of this size is small enough to be kept in memory."""
+    return site.shape[0] * site.shape[1] * 4 <= RESIDENT_BYTES
+
+
 def resident(site: Site) -> Site:
     """`site` read into memory when it is small enough to be kept there."""
-    count, neurons = site.shape
-    if isinstance(site, ArraySite) or count * neurons * 4 > RESIDENT_BYTES:
+    if in_memory(site) or not worth_keeping(site):
         return site
-    return ArraySite(site.name, site.rows(0, count))
+    return ArraySite(site.name, site.rows(0, site.shape[0]))
 
 
 def some_rows(site: Site, rows: NDArray[np.intp]) -> Numbers:
     """The rows of these numbers (m, n)."""
     if isinstance(site, ArraySite):
         return site.values[rows]
+    if isinstance(site, Rectified):
+        rectified: Numbers = np.maximum(some_rows(site.site, rows), 0)
+        return rectified
     return np.concatenate([site.rows(row, row + 1) for row in rows.tolist()])
 
 
@@ -88,42 +119,52 @@ def short_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[NDArr
         yield np.asarray(stored, np.float32 if many and stored.dtype.itemsize <= 4 else np.float64)
 
 
-def _stored_blocks(site: Site, rows: slice, whole: bool) -> Iterator[NDArray[np.floating]]:
+def short_type(site: Site) -> np.dtype[np.floating]:
+    """What `short_blocks` gives: float32 or float64."""
+    return next(short_blocks(site, slice(0, 1))).dtype
+
+
+def pieces(site: Site, rows: slice, whole: bool = False) -> Iterator[slice]:
+    """`rows` in as many blocks as `row_blocks` gives."""
     step = rows.stop - rows.start if whole else max(1, BLOCK_BYTES // (8 * max(1, site.shape[1])))
     for start in range(rows.start, rows.stop, step):
-        yield site.rows(start, min(start + step, rows.stop))
+        yield slice(start, min(start + step, rows.stop))
+
+
+def _stored_blocks(site: Site, rows: slice, whole: bool) -> Iterator[NDArray[np.floating]]:
+    for piece in pieces(site, rows, whole):
+        yield site.rows(piece.start, piece.stop)
 
 
 def times_read(site: Site) -> int:
     """How often `neuron_blocks` reads a site that is not in memory; 0 for one that is."""
-    return 0 if isinstance(site, ArraySite) else -(-site.shape[1] // _neurons_at_once(site))
+    return 0 if in_memory(site) else -(-site.shape[1] // _neurons_at_once(site, site.shape[0]))
 
 
-def _neurons_at_once(site: Site) -> int:
-    count, neurons = site.shape
-    size = BLOCK_BYTES if isinstance(site, ArraySite) else RESIDENT_BYTES
-    return min(neurons, max(1, size // (4 * count)))
+def _neurons_at_once(site: Site, count: int) -> int:
+    size = BLOCK_BYTES if in_memory(site) else RESIDENT_BYTES
+    return min(site.shape[1], max(1, size // (4 * count)))
 
 
-def neuron_blocks(site: Site) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-    """(neurons, values) with `values` (neurons, N) contiguous: a buffer that may be reordered, good until the next.
+def neuron_blocks(site: Site, rows: slice) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    """(neurons, values) with `values` (neurons, rows) contiguous: a buffer that may be reordered, good until the next.
 
     A site in memory is cut into blocks of at most BLOCK_BYTES. One that is not is read whole for every block,
     so its blocks are as large as RESIDENT_BYTES allows.
     """
-    count, neurons = site.shape
-    step = _neurons_at_once(site)
-    rows_step = max(1, BLOCK_BYTES // (8 * neurons))
+    count, neurons = rows.stop - rows.start, site.shape[1]
+    step = _neurons_at_once(site, count)
     buffer: NDArray[np.floating] | None = None
     for first in range(0, neurons, step):
         chosen = slice(first, min(first + step, neurons))
-        for start in range(0, count, rows_step):
-            block = site.rows(start, min(start + rows_step, count))[:, chosen]
+        for piece in pieces(site, rows):
+            block = site.rows(piece.start, piece.stop)[:, chosen]
             if buffer is None:
                 buffer = np.empty((step, count), np.promote_types(block.dtype, np.float32))
             for row in range(0, len(block), TRANSPOSED_ROWS):
                 tile = block[row : row + TRANSPOSED_ROWS]
+                start = piece.start - rows.start + row
                 # A copy lies close together, where rows of 1,024 bytes would fall on the same lines of the cache.
-                buffer[: tile.shape[1], start + row : start + row + len(tile)] = tile.copy().T
+                buffer[: tile.shape[1], start : start + len(tile)] = tile.copy().T
         assert buffer is not None
         yield chosen, buffer[: chosen.stop - chosen.start]

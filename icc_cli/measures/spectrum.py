@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from icc_cli.measures.site import Array
-from icc_cli.measures.view import SiteView
+
+if TYPE_CHECKING:
+    from icc_cli.measures.features import Features
 
 VALUES, VECTORS = 1e-4, 1e-2
 """Shares of the largest singular value under which a Gram matrix, which squares it, costs the value, or its vector, too
@@ -21,27 +24,38 @@ class Grams:
     """of F less its mean"""
     plain: Array
     """of F itself"""
+    within: Array
+    """S_W; of no neurons where N < n"""
 
 
-def grams(view: SiteView) -> Grams:
-    """Both Gram matrices from one pass: F = X + 1 mu', so that nothing has to cancel."""
+def grams(view: "Features") -> Grams:
+    """All from one product: F = X + 1 mu', and X is the rows less their class' mean, and this mean less mu."""
     count, neurons = view.shape
-    mean = view.moments.mean
-    size = min(count, neurons)
+    if neurons > count:
+        return _grams_of_few(view)
+    within, centred = np.zeros((neurons, neurons)), np.zeros((neurons, neurons))
+    for number, group in enumerate(view.classes):
+        for _, block in view.deviations.of(number, group.rows):
+            rows = block.astype(np.float64)
+            product = rows.T @ rows
+            centred += product
+            within += product / (group.size * len(view.classes))
+    offsets = np.sqrt([[group.size] for group in view.classes]) * (view.deviations.means - view.mean)
+    centred += offsets.T @ offsets
+    return Grams(centred, centred + count * np.outer(view.mean, view.mean), within)
+
+
+def _grams_of_few(view: "Features") -> Grams:
+    size, mean = view.shape[0], view.mean
     centred, across = np.zeros((size, size)), np.zeros(size)
-    for part, block in _short_blocks(view):
-        if neurons <= count:
-            block -= mean
-        else:
-            block -= mean[part, None]
-            across += mean[part] @ block
+    for part, values in view.neurons():
+        block = values.astype(np.float64) - mean[part, None]
+        across += mean[part] @ block
         centred += block.T @ block
-    if neurons <= count:
-        return Grams(centred, centred + count * np.outer(mean, mean))
-    return Grams(centred, centred + across[:, None] + across + mean @ mean)
+    return Grams(centred, centred + across[:, None] + across + mean @ mean, np.zeros((0, 0)))
 
 
-def principal(view: SiteView, gram: Array, centred: bool, small: float = VALUES) -> tuple[Array, Array]:
+def principal(view: "Features", gram: Array, centred: bool, small: float = VALUES) -> tuple[Array, Array]:
     """Singular values (s,) of F, or of F less its mean, and their vectors (s, s) in the smaller dimension.
 
     Exact to rounding of the largest: what a Gram matrix cannot resolve (`small`: of the values, or of the vectors too)
@@ -53,7 +67,7 @@ def principal(view: SiteView, gram: Array, centred: bool, small: float = VALUES)
     lower = values < small * values[-1]
     if lower.any():
         count, neurons = view.shape
-        mean = view.moments.mean
+        mean = view.mean
         triangle = np.zeros((0, int(lower.sum())))
         for part, block in _short_blocks(view):
             if centred:
@@ -71,7 +85,7 @@ def _triangle(rows: Array) -> Array:
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def _short_blocks(view: SiteView) -> Iterator[tuple[slice, Array]]:
+def _short_blocks(view: "Features") -> Iterator[tuple[slice, Array]]:
     """Blocks (b, min(N, n)) of rows, or of neurons where these are more, and which they are."""
     count, neurons = view.shape
     if neurons <= count:

@@ -1,13 +1,12 @@
 """Whether features that were trained on classes tell their subclasses apart."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.features import Features
-from icc_cli.measures.groups import ClassGroup
-from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array, Numbers, short_blocks
+from icc_cli.measures.site import Array, Numbers
 from icc_cli.measures.spectrum import VECTORS, principal
 
 CUTOFF = 1e-10
@@ -16,6 +15,7 @@ TIE = 1e-12
 """A sample as near to another subclass as to its own, to rounding, is no hit."""
 SHORT_ERROR = 1e-4
 """Lead, of a sample's squared length, under which it is computed in float64."""
+TINY = 1e-300
 
 
 def subclass_ncm(view: Features) -> Array:
@@ -28,53 +28,48 @@ def subclass_ncm(view: Features) -> Array:
     _need_subclasses(view)
     return np.array(
         [
-            _above_chance(view, group, own) if len(own) > 1 else np.nan
-            for group, own in zip(view.classes, view.subclass_moments, strict=True)
+            _above_chance(view, number) if len(group.subclasses) > 1 else np.nan
+            for number, group in enumerate(view.classes)
         ]
     )
 
 
-def _above_chance(view: Features, group: ClassGroup, subclasses: list[Moments]) -> float:
+def _above_chance(view: Features, number: int) -> float:
     """Distances are taken from the class' mean, so that they keep their digits where the class is tight."""
-    sizes = np.array([own.count for own in subclasses])
-    centre = np.average([own.mean for own in subclasses], axis=0, weights=sizes)
-    means = np.array([own.mean - centre for own in subclasses])
-    shares = []
-    for number, rows in enumerate(group.subclasses):
-        size = int(sizes[number])
-        if size < 2:
-            continue
-        share = (size / (size - 1)) ** 2
-        hits = 0
-        for block in short_blocks(view.site, rows):
-            near: Numbers = centre.astype(block.dtype)
-            with np.errstate(over="ignore", invalid="ignore"):  # beyond float32, no lead is known
-                lead = _lead(block - near, means + (centre - near), number, share)
-            if block.dtype != np.float64:
-                close = np.flatnonzero(~(np.abs(lead) >= SHORT_ERROR))
-                lead[close] = _lead(block[close] - centre, means, number, share)
-            hits += int(np.sum(lead > TIE))
-        shares.append(hits / size)
-    if not shares:
+    group, centre = view.classes[number], view.deviations.means[number]
+    means = view.deviations.leaf_means[number] - centre
+    sizes = np.array([rows.stop - rows.start for rows in group.subclasses])
+    own = np.repeat(np.arange(len(sizes)), sizes)
+    several = sizes > 1
+    shares = np.where(several, (sizes / np.maximum(sizes - 1, 1)) ** 2, 0)
+    hits = np.zeros(len(sizes))
+    for piece, block in view.deviations.of(number, group.rows):
+        mine = own[piece.start - group.rows.start : piece.stop - group.rows.start]
+        lead = _lead(block, view.deviations.squares[piece], means, mine, shares)
+        if block.dtype != np.float64:
+            close = np.flatnonzero(~(np.abs(lead) >= SHORT_ERROR))
+            if len(close):
+                exact = view.site.rows(piece.start, piece.stop)[close] - centre
+                lead[close] = _lead(exact, np.vecdot(exact, exact), means, mine[close], shares)
+        hits += np.bincount(mine[lead > TIE], minlength=len(sizes))
+    if not several.any():
         return np.nan
     chance = 1 / len(sizes)
-    return (float(np.mean(shares)) - chance) / (1 - chance)
+    return (float(np.mean(hits[several] / sizes[several])) - chance) / (1 - chance)
 
 
-def _lead(rows: Numbers, means: Array, number: int, share: float) -> Array:
-    """How much nearer `rows` (b, n) are to the mean `number` than to any other of `means` (S, n): (b,).
+def _lead(rows: Numbers, squares: Array, means: Array, own: NDArray[np.intp], shares: Array) -> Array:
+    """How much nearer `rows` (b, n) are to the mean `own` (b,) than to any other of `means` (S, n): (b,).
 
-    The difference of the squared distances, that to `number` times `share` (which takes the row out of its mean), over
-    the squared lengths, of which its rounding is a share.
+    The difference of the squared distances, that to `own` times its share (which takes the row out of its mean), over
+    the squared lengths, of which its rounding is a share. `squares` (b,) are those of the rows.
     """
-    near: Numbers = means.astype(rows.dtype)
-    squared, norms = np.vecdot(near, near), np.vecdot(rows, rows)
-    apart = norms[:, None] - 2 * (rows @ near.T) + squared
-    apart[:, number] = np.inf
-    own = rows - near[number]
-    kind = np.finfo(rows.dtype)
-    lead = apart.min(axis=1) - np.vecdot(own, own) * share
-    return np.asarray(lead / np.maximum(norms + squared.max(), kind.tiny / kind.eps), np.float64)
+    lengths, each = np.vecdot(means, means), np.arange(len(rows))
+    apart = rows @ (-2 * means.T).astype(rows.dtype) + lengths
+    mine = (apart[each, own] + squares) * shares[own]
+    apart[each, own] = np.inf
+    lead: Array = (apart.min(axis=1) + squares - mine) / np.maximum(squares + lengths.max(), TINY)
+    return lead
 
 
 def subclass_hscore(view: Features) -> float:
@@ -90,14 +85,15 @@ def subclass_hscore(view: Features) -> float:
     values, vectors = values[kept], vectors[:, kept]
     count, neurons = view.shape
     total = 0.0
-    for group, own in zip(view.classes, view.subclass_moments, strict=True):
-        for rows, subclass in zip(group.subclasses, own, strict=True):
+    for group, means in zip(view.classes, view.deviations.leaf_means, strict=True):
+        for rows, mean in zip(group.subclasses, means, strict=True):
+            size = rows.stop - rows.start
             if neurons <= count:
-                along = (subclass.mean - view.moments.mean) @ vectors / values
-                total += subclass.count * float(along @ along)
+                along = (mean - view.mean) @ vectors / values
+                total += size * float(along @ along)
             else:
                 summed = vectors[rows].sum(axis=0)
-                total += float(summed @ summed) / subclass.count
+                total += float(summed @ summed) / size
     return total
 
 

@@ -41,13 +41,21 @@ class SiteView:
         """The rows asked for, all by default, as float64 blocks (b, n) that may be written to; one block if `whole`."""
         return row_blocks(self.site, rows or slice(0, self.shape[0]), whole)
 
-    def neurons(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        """(which neurons, their values (b, N)): a buffer that may be written to, good until the next."""
-        return neuron_blocks(self.site)
+    def neurons(self, rows: slice | None = None) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+        """(which neurons, their values (b, N), or in the rows asked for): a buffer that may be written to, good until
+        the next."""
+        return neuron_blocks(self.site, rows or slice(0, self.shape[0]))
 
     def array(self) -> Array:
         """The whole site (N, n) in float64, a copy."""
         return np.asarray(self.site.rows(0, self.shape[0]), dtype=np.float64).copy()
+
+    def need_finite(self, means: Array) -> None:
+        """FormatError when `means` of all rows show that the site holds NaN or infinity."""
+        if not np.isfinite(means).all():
+            raise FormatError(
+                f"site {self.name} holds NaN or infinity.", "The network diverged, or float16 storage overflowed."
+            )
 
     @cached_property
     def _leaves(self) -> tuple[list[list[Moments]], NDArray[np.bool_]]:
@@ -61,11 +69,7 @@ class SiteView:
                     np.maximum(largest, block.max(axis=0), out=largest)
                     blocks.append(moments.of_block(block))
                 part = moments.merged(blocks)
-                if not np.isfinite(part.mean).all():
-                    raise FormatError(
-                        f"site {self.name} holds NaN or infinity.",
-                        "The network diverged, or float16 storage overflowed.",
-                    )
+                self.need_finite(part.mean)
                 parts.append(part)
             leaves.append(parts)
         return leaves, largest < 0

@@ -66,7 +66,7 @@ class Network:
         if head.inputs.shape[0] != len(self.labels):
             raise Absent(f"the head has {head.inputs.shape[0]} rows for {len(self.labels)} samples")
         view = Features(head.inputs, self.classes, threads=self.threads)
-        _ = view.dead  # looks at every number, so that no measure meets NaN
+        _ = view.deviations  # looks at every number, so that no measure meets NaN
         return view
 
     @property

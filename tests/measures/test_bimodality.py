@@ -1,5 +1,7 @@
 """c5 tells planted clusters from what is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -56,20 +58,25 @@ def test_columns_without_a_threshold():
     assert scores(rare)[0] == 0
 
 
+def at_threshold(columns, below):
+    """The score of sorted columns (b, N) at the threshold above the first `below` samples, both parts as they are."""
+    share = below / columns.shape[1]
+    low, high = columns[:, :below], columns[:, below:]
+    z, f = norm.ppf(share), norm.pdf(norm.ppf(share))
+    spread = np.sqrt(1 - z * f / share - (f / share) ** 2)
+    spread += np.sqrt(1 + z * f / (1 - share) - (f / (1 - share)) ** 2)
+    found = (high.mean(axis=1) - low.mean(axis=1)) / (high.std(axis=1) + low.std(axis=1) + 1e-7)
+    return found * spread / (f / share + f / (1 - share))
+
+
 def slow(columns):
-    """The best of every threshold of sorted columns (b, N), both parts as they are."""
+    """The best of every threshold of sorted columns (b, N)."""
     columns, count = columns.astype(np.float64), columns.shape[1]
     best = np.zeros(len(columns))
-    for p in range(1, count):
-        share = p / count
-        if 0.05 <= share <= 0.95:
-            low, high = columns[:, :p], columns[:, p:]
-            z, f = norm.ppf(share), norm.pdf(norm.ppf(share))
-            spread = np.sqrt(1 - z * f / share - (f / share) ** 2)
-            spread += np.sqrt(1 + z * f / (1 - share) - (f / (1 - share)) ** 2)
-            found = (high.mean(axis=1) - low.mean(axis=1)) / (high.std(axis=1) + low.std(axis=1) + 1e-7)
-            found *= spread / (f / share + f / (1 - share))
-            best = np.maximum(best, np.where(low[:, -1] == high[:, 0], 0, found))
+    for below in range(1, count):
+        if 0.05 <= below / count <= 0.95:
+            apart = columns[:, below - 1] != columns[:, below]
+            best = np.maximum(best, np.where(apart, at_threshold(columns, below), 0))
     return best
 
 
@@ -85,26 +92,35 @@ def awkward(rng, count):
     yield 1.0 * (np.arange(count) > 0.96 * count) - (np.arange(count) < 0.04 * count)
 
 
-@pytest.mark.parametrize("count", [2, 3, 19, 40, 256, 383, 1300])
+@pytest.mark.parametrize("count", [2, 3, 19, 40, 256, 383, 1300, 2500])
 def test_the_best_of_all_thresholds(count):
     columns = np.sort(np.array(list(awkward(np.random.default_rng(count), count)), dtype=np.float32), axis=1)
     assert column_scores(columns) == pytest.approx(slow(columns), rel=1e-7)
 
 
-def test_the_bound_holds_for_every_threshold_of_a_run():
+@pytest.mark.parametrize("split", [2, 5, 9])
+def test_the_bound_holds_for_every_threshold_of_a_cell(split):
     columns = np.sort(np.array(list(awkward(np.random.default_rng(5), 1300))), axis=1)
-    x = columns - columns.mean(axis=1, keepdims=True)
-    sums, squares = np.cumsum(x, axis=1), np.cumsum(x * x, axis=1)
+    x = columns - columns[:, 650:651]
     grid = bimodality._grid(1300)
-
-    def parts(number):
-        return bimodality._Parts.of(number, 1300, sums[:, number - 1], squares[:, number - 1], squares[:, -1:])
-
-    apart = np.minimum(parts(grid.edges).low, parts(grid.edges).high).min(axis=1) > 1e-4 * x.var(axis=1)
+    edges = np.arange(grid.first, grid.last - split, split)
+    below, samples, _ = np.split(x, edges[[0, -1]], axis=1)
+    samples = samples.reshape(len(x), -1, split)
+    tied = np.zeros((len(x), len(edges)), bool)
+    given = np.arange(len(x)), samples, edges[None], below.sum(axis=1), np.vecdot(below, below), tied
+    cells = bimodality._Cells.of(*given)
+    parts = bimodality._parts(cells, 1300, x.sum(axis=1), np.vecdot(x, x))
+    apart = np.minimum(parts.low, parts.high).min(axis=1) > 1e-4 * x.var(axis=1)
     assert apart.sum() > 30
-    bound = bimodality._bound(x, parts(grid.edges), grid)
-    every = np.arange(grid.edges[0], grid.edges[-1])
-    scores = parts(every).ratio() / grid.reference[every - grid.first]
-    cell = np.searchsorted(grid.edges, every, side="right") - 1
+    rise = np.diff(grid.reference)
+    assert (np.diff(rise) > 0).all()  # convex, as the sag takes it to be
+    number = np.arange(edges[0], edges[-1])
+    chord = np.interp(number, edges, grid.reference[edges - grid.first])
+    sag = split * (rise[edges[1:] - 1 - grid.first] - rise[edges[:-1] - grid.first]) / 4
+    cell = (number - edges[0]) // split
+    assert (chord - grid.reference[number - grid.first] <= sag[cell] + 1e-12).all()
+
+    bound = bimodality._bound(cells, parts, 1300, replace(grid, sag={split: np.repeat(sag, split)}))
+    scores = np.array([at_threshold(columns, below) for below in number]).T
     assert (scores <= bound[:, cell] * (1 + 1e-9))[apart].all()
-    assert np.median(bound[:, cell][apart] / scores[apart]) < 1.05
+    assert np.median(bound[:, cell][apart] / scores[apart]) < 1 + 2e-3 * split

@@ -16,23 +16,27 @@ LONGEST_SHOWN = 300
 
 
 @contextlib.contextmanager
-def atomic_path(target: Path) -> Iterator[Path]:
+def atomic_path(target: Path, first: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `target`; rename it to `target` when the block succeeds.
 
     The temporary name begins with a dot, so that no folder listing of ours takes it for a file, and holds
     the host and the process id, so that two workers on one target do not meet. Leftovers of dead processes
-    of this host are removed. A full disk or a folder that cannot be written raises OutputError or UsageError.
+    of this host are removed. With `first`, a file that is at `target` by then stays there. A full disk or a folder that cannot be written raises OutputError or UsageError.
     """
     make_folder(target.parent)
     check_output(target)
-    _remove_leftovers(target)
+    remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         with output_errors(target):
             _watcher(temporary)
             yield temporary
             _sync(temporary)
-            temporary.replace(target)
+            if first:
+                with contextlib.suppress(FileExistsError):
+                    os.link(temporary, target)
+            else:
+                temporary.replace(target)
     finally:
         _discard(temporary)
 
@@ -166,7 +170,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_leftovers(target: Path) -> None:
+def remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of processes of this host that died while they wrote `target`."""
     prefix = f".{target.name}.{socket.gethostname()}."
     for leftover in target.parent.glob(f"{glob.escape(prefix)}*{TEMPORARY_SUFFIX}"):
         owner = leftover.name.removeprefix(prefix).removesuffix(TEMPORARY_SUFFIX)

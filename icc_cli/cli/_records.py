@@ -55,8 +55,9 @@ class Recorder:
         if stored is not None:
             _refuse_a_loss(path, stored, measures, settings)
         record = make()
-        if stored is not None:
-            refuse_another(path, stored.weights_sha256, record.weights_sha256)
+        there = None if self._force else _stored(path)  # by now, that of another process too
+        if there is not None:
+            refuse_another(path, there.weights_sha256, record.weights_sha256)
         write_atomically(path, records.dumps(record) + "\n")
         return Recorded(record, path, True)
 

@@ -1,15 +1,12 @@
 """Which inputs each of several workers takes, so that none talks to another."""
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from icc_cli.errors import FormatError, UsageError
-from icc_cli.files import make_folder, output_errors
+from icc_cli.files import atomic_path, remove_leftovers
 from icc_cli.shapes import fields, natural, parsed, require, unknown, words
 
 COST_OF_AN_INPUT = 1_000_000
@@ -64,17 +61,10 @@ def fixed(file: Path, found: Sequence[Listed]) -> list[Listed]:
     Of several workers that start together one decides: all take the same list, however the folder changes
     while they run or are run again.
     """
+    remove_leftovers(file)
     if not file.exists():
-        make_folder(file.parent)
-        with output_errors(file):
-            handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".tmp")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as lines:
-                    lines.writelines(json.dumps(vars(item)) + "\n" for item in found)
-                with contextlib.suppress(FileExistsError):  # another worker came first
-                    os.link(temporary, file)
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+        with atomic_path(file, first=True) as temporary:
+            temporary.write_text("".join(json.dumps(vars(item)) + "\n" for item in found), encoding="utf-8")
     hint = "Submit the command again."
     try:
         kept = file.read_text(encoding="utf-8").splitlines()

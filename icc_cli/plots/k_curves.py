@@ -36,7 +36,7 @@ def rows(given: Given) -> list[Row]:
     found: list[Row] = []
     for name in dict.fromkeys(name for one in models.records for name, curve in (one.all_k or {}).items() if curve):
         ks = {int(column.split("=")[1]): i for i, column in enumerate(columns) if column.startswith(f"{name}@k=")}
-        if not ks:  # the same at every k in every model, and so no column to rank
+        if not ks:  # the same in every model, or against the other values, and so no column
             continue
         kept = sorted({sorted(ks)[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})
         part = values[:, [ks[k] for k in kept]]

@@ -52,6 +52,18 @@ def test_every_figure_leaves_the_underfitted_out(family, tmp_path):
     assert sum(models) == 5
 
 
+def test_curves_that_contradict_the_measures_are_left_out(family, tmp_path):
+    records = [json.loads(line) for path in (family / "results").iterdir() for line in path.open()]
+    for record in records:
+        record["measures"]["c3"] += 1
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, records)))
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "r.jsonl"), "-o", str(tmp_path / "r.html")])
+    assert done.exit_code == 0, done.stderr
+    found = Page()
+    found.feed((tmp_path / "r.html").read_text("utf-8"))
+    assert "do not hold a measure for every k" in found.text
+
+
 def test_records_without_sites_or_ks_say_why_figures_are_missing(family, tmp_path):
     folder = tmp_path / "plain"
     assert icc("measure", family / "acts", "-o", folder).returncode == 0

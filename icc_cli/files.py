@@ -21,7 +21,8 @@ def atomic_path(target: Path, first: bool = False) -> Iterator[Path]:
 
     The temporary name begins with a dot, so that no folder listing of ours takes it for a file, and holds
     the host and the process id, so that two workers on one target do not meet. Leftovers of dead processes
-    of this host are removed. With `first`, a file that is at `target` by then stays there. A full disk or a folder that cannot be written raises OutputError or UsageError.
+    of this host are removed. With `first`, a file that is at `target` by then stays there. A full disk or a
+    folder that cannot be written raises OutputError or UsageError.
     """
     make_folder(target.parent)
     check_output(target)

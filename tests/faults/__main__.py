@@ -13,7 +13,7 @@ from importlib import import_module
 from icc_cli.resources import cpus
 from tests.faults import runner
 
-KINDS = ("kills", "disks", "shared", "mutations")
+KINDS = ("kills", "disks", "shared", "mutations", "fields")
 WARM = (
     "torch h5py sklearn.datasets scipy.stats PIL.Image matplotlib.backends.backend_pdf icc_cli.cli icc_cli.extraction"
     " icc_cli.extraction.checkpoint icc_cli.measuring icc_cli.data icc_cli.plots.psi icc_cli.plots.report.page"
@@ -37,7 +37,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="icc-faults-") as folder:
         for name in asked.only or KINDS:
             kind = import_module(f"tests.faults.{name}")
-            found[kind.NAME] = runner.run(kind, kind.QUICK if asked.quick else asked.tries, asked.jobs, folder)
+            found[kind.NAME] = runner.run(
+                kind, getattr(kind, "QUICK", 0) if asked.quick else asked.tries, asked.jobs, folder
+            )
     print(runner.table(found))
     print(f"{time.monotonic() - start:.0f} s on {asked.jobs} core{'s' * (asked.jobs > 1)}", file=sys.stderr)
     return 1 if any(count.failed for counts in found.values() for count in counts.values()) else 0

@@ -29,6 +29,11 @@ SOME = 4
 Try = tuple[str, Callable[[], None]]
 
 
+def group(name: str) -> str:
+    """What a try is counted under: its format."""
+    return name.split()[0]
+
+
 def tries(folder: Path) -> Iterator[Try]:
     """Each try's name, which begins with its format, and what raises AssertionError when it does not hold."""
     good = Good(folder)

@@ -2,7 +2,6 @@
 
 import importlib
 import io
-import itertools
 import json
 import pkgutil
 import shutil
@@ -38,7 +37,6 @@ class Good:
         _import_all()
         self.folder = Path(folder)
         self.count = COUNT
-        self._number = itertools.count()
         torch.set_num_threads(1)  # a fork has no other threads, and would wait for them
         torch.manual_seed(0)
         self._state = dict(build(ModelSpec("vgg", NET)).state_dict())
@@ -66,9 +64,8 @@ class Good:
 
     def fresh(self):
         """An empty folder; the one before is removed."""
-        number = next(self._number)
-        shutil.rmtree(self.folder / f"try{number - 1}", ignore_errors=True)
-        folder = self.folder / f"try{number}"
+        folder = self.folder / "try"
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         return folder
 

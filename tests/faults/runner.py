@@ -1,8 +1,8 @@
 """Runs what is tried of each kind in forks, with limits of time and memory, and counts what held.
 
-A kind is a module with NAME, QUICK (how many `make test` tries), and `tries(folder)`: pairs of a name, which begins
-with a group and a colon, and of what raises AssertionError when the try does not hold. It is called in an empty folder
-of its own. With TOGETHER, so many share a fork, as long as none of them crashes or hangs.
+A kind is a module with NAME, QUICK (how many `make test` tries, if any), and `tries(folder)`: pairs of a name, which
+begins with a group and a colon (or `group(name)` says it), and of what raises AssertionError when it does not hold.
+It is called in an empty folder of its own. With TOGETHER, so many share a fork, as long as none crashes or hangs.
 """
 
 import contextlib
@@ -54,9 +54,10 @@ def run(kind, tries, jobs, folder):
             _work(kind, tries, (number, jobs), folder, theirs)
         os.close(theirs)
         pipes.append((child, ours))
+    group = getattr(kind, "group", lambda name: name.partition(":")[0])
     said = time.monotonic()
     for name, error in _lines([pipe for _, pipe in pipes]):
-        count = counts[name.partition(":")[0]]
+        count = counts[group(name)]
         count.tried += 1
         if error:
             count.failed.append((name, error))

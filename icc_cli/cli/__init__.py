@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from icc_cli import __version__, signals
-from icc_cli.cli import _run, _streams
+from icc_cli.cli import _guard, _streams
 
 COMMANDS = {
     "train": (
@@ -45,7 +45,7 @@ def command(name: str) -> typer.Typer:
     app: typer.Typer | None = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False)
-        app.command()(_run.guarded(getattr(module, name)))
+        app.command()(_guard.guarded(getattr(module, name)))
     return app
 
 
@@ -91,7 +91,7 @@ def main() -> None:
     _streams.prepare()
     signals.unwind()
     try:
-        with _run.sentences():  # for what happens outside of a command: while its options are read, in --help
+        with _guard.sentences():  # for what happens outside of a command: while its options are read, in --help
             app()
     except typer.Exit as ended:
         sys.exit(ended.exit_code)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from icc_cli.cli import _options as options
+from icc_cli.cli._guard import EXIT_SOME_FAILED
 from icc_cli.cli._rank_input import Asked, located, studies
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.cli._tables import render
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically

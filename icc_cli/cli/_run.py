@@ -1,98 +1,24 @@
-"""How every command runs: errors to sentences and exit codes, inputs one after another, signals."""
+"""How a command goes through its inputs: a shard of them, one after another or several at once."""
 
 import contextlib
-import functools
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer
 
+from icc_cli.cli._guard import EXIT_SOME_FAILED, last_word
 from icc_cli.cli._inputs import Input, is_cache, with_suffixes
 from icc_cli.cli._outputs import Outputs
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._streams import ReaderGone
 from icc_cli.cluster import shards
 from icc_cli.errors import CheckpointError, FormatError, IccError, OutputError, UsageError
 from icc_cli.files import check_there, input_errors
 from icc_cli.signals import Terminated, finish, stopping
-
-EXIT_SOME_FAILED = 1
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
-EXIT_TERMINATED = 143
-WITH_NETWORKS = ("torch", "torchvision", "safetensors")
-"""What an environment that was made by `make lite` lacks."""
-
-
-def guarded(command: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a command so that what it raises becomes a sentence on stderr and the spec's exit code.
-
-    A `debug` argument of the command, when true, prints the traceback as well.
-    """
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        with sentences(kwargs.get("debug", False)), _without_torch():
-            command(*args, **kwargs)
-
-    return run
-
-
-@contextlib.contextmanager
-def sentences(debug: bool = False) -> Iterator[None]:
-    """Turn what the block raises into a sentence on stderr and a typer.Exit with the spec's exit code."""
-    try:
-        yield
-        sys.stdout.flush()
-    except (IccError, OSError, MemoryError) as error:
-        if debug:
-            traceback.print_exc()
-        told = error if isinstance(error, IccError) else _of_the_system(error)
-        Reporter().error(told)
-        code = told.exit_code
-    except ReaderGone:
-        code = EXIT_BROKEN_PIPE
-    except KeyboardInterrupt:
-        _last_word("interrupted; finished files are kept, and the same command goes on from them.")
-        code = EXIT_INTERRUPTED
-    except Terminated:
-        _last_word("terminated; finished files are kept, and the same command goes on from them.")
-        code = EXIT_TERMINATED
-    else:
-        return
-    raise typer.Exit(code) from None
-
-
-def _of_the_system(error: OSError | MemoryError) -> IccError:
-    """What is said of a failure of the system that nobody below has foreseen."""
-    if isinstance(error, MemoryError):
-        return IccError("memory has run out.", "Finished files are kept.")
-    where = f"{error.filename}: " if error.filename else ""
-    return IccError(f"{where}{error.strerror or error}.", "Finished files are kept.")
-
-
-@contextlib.contextmanager
-def _without_torch() -> Iterator[None]:
-    """UsageError where torch is not installed, which only the commands that run networks need."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in WITH_NETWORKS:
-            raise
-        raise UsageError(
-            f"this command needs {error.name}, which is not installed.",
-            "Without it there are measure, rank, plot and report; `pip install icc-cli` installs all.",
-        ) from error
-
-
-def _last_word(text: str) -> None:
-    print(f"icc: {text}", file=sys.stderr)
-
 
 INPUT_LIST_VARIABLE = "ICC_INPUT_LIST"
 """Names a file that fixes the list of inputs for every task of a job array, and for tasks that are run again."""
@@ -107,7 +33,7 @@ def sharded(inputs: Iterable[Input], shard: str | None, outputs: Outputs | None 
     if shard is None:
         return inputs
     part = shards.parse(shard)
-    finish(lambda: _last_word("terminated: finishing the file in hand ..."))
+    finish(lambda: last_word("terminated: finishing the file in hand ..."))
     listed = [shards.Listed(str(item.path), str(item.name), _bytes(item.path)) for item in inputs]
     if os.environ.get(INPUT_LIST_VARIABLE):
         listed = shards.fixed(Path(os.environ[INPUT_LIST_VARIABLE]), listed)
@@ -119,7 +45,7 @@ def sharded(inputs: Iterable[Input], shard: str | None, outputs: Outputs | None 
             outputs.path(item)
     mine = shards.split([(item.path, item.size) for item in listed], part.count)[part.index - 1]
     if not mine:
-        _last_word(f"shard {shard} of {len(items)} inputs is empty.")
+        last_word(f"shard {shard} of {len(items)} inputs is empty.")
         raise typer.Exit(0)
     return [items[index] for index in mine]
 
@@ -175,7 +101,7 @@ def each(
     if total == 0:
         raise _no_input()
     if total > 1 and failures:
-        _last_word(f"{len(failures)} of {total} inputs failed; the others are done.")
+        last_word(f"{len(failures)} of {total} inputs failed; the others are done.")
     if failures:
         raise typer.Exit(failures[0].exit_code if total == 1 else EXIT_SOME_FAILED)
 

@@ -27,9 +27,9 @@ from icc_cli.cli._figures import (
     ranked,
     unranked,
 )
+from icc_cli.cli._guard import guarded
 from icc_cli.cli._rank_input import Asked, SideTables, directions_of, names_of
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import guarded
 from icc_cli.cli.plot_neurons import neurons
 from icc_cli.plots.figures import FIGURES
 

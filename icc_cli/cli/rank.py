@@ -8,10 +8,10 @@ import typer
 
 from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
+from icc_cli.cli._guard import EXIT_SOME_FAILED
 from icc_cli.cli._rank_input import Asked, SideTables, directions_of, names_of, studies
 from icc_cli.cli._rank_output import emit
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import EXIT_SOME_FAILED
 
 
 class Convention(StrEnum):

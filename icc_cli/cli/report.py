@@ -11,9 +11,9 @@ import typer
 from icc_cli import __version__
 from icc_cli.cli import _options as options
 from icc_cli.cli._figures import LeastAccuracy, Records, Runs, Target
+from icc_cli.cli._guard import EXIT_SOME_FAILED
 from icc_cli.cli._rank_input import Asked, SideTables, located, names_of, studies_of
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.errors import FormatError, UsageError
 from icc_cli.files import write_atomically
 

@@ -11,8 +11,8 @@ from typer.core import TyperCommand
 from icc_cli import cli
 from icc_cli.cli import _inputs
 from icc_cli.cli import _options as options
+from icc_cli.cli._guard import guarded
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import guarded
 from icc_cli.errors import IccError, UsageError
 from icc_cli.folders import CHECKPOINT_SUFFIXES
 

@@ -8,8 +8,8 @@ import typer
 
 from icc_cli.cli import _complete
 from icc_cli.cli import _options as options
+from icc_cli.cli._guard import EXIT_SOME_FAILED
 from icc_cli.cli._report import Reporter
-from icc_cli.cli._run import EXIT_SOME_FAILED
 from icc_cli.errors import IccError, OutputError, UsageError
 
 if TYPE_CHECKING:

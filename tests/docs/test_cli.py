@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from icc_cli import cli
-from icc_cli.cli import _run, app
+from icc_cli.cli import _guard, app
 from icc_cli.errors import CheckpointError, FormatError, UsageError
 from tests.conftest import ROOT
 
@@ -52,7 +52,7 @@ def test_every_command_is_there():
 
 def test_every_exit_code_is_there():
     codes = {0, *(error.exit_code for error in (UsageError, CheckpointError, FormatError))}
-    codes |= {value for name, value in vars(_run).items() if name.startswith("EXIT_")}
+    codes |= {value for name, value in vars(_guard).items() if name.startswith("EXIT_")}
     table = PAGE.partition("## Exit codes")[2].partition("An error is")[0]
     assert {
         int(code) for code in re.findall(r"\b\d+\b", re.sub(r"\|[^|]*\|$", "", table, flags=re.MULTILINE)) if code

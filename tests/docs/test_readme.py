@@ -84,6 +84,20 @@ def test_what_is_installed_and_made_is_there():
         assert done.returncode == 0 and done.stdout, done.stderr
 
 
+def test_the_table_of_the_demo_is_that_of_its_page():
+    """Psi, interval, p and tau of every measure but sharpness; the page has directions, models and Holm's p too."""
+    page = (ROOT / "docs" / "demo.md").read_text("utf-8")
+    line = re.compile(r"^    (\w+) +[+-]1\*? +\d+ +(\S+) +(\[\S+ \S+\]) +(\S+) +\S+ +(\S+)$", re.MULTILINE)
+    printed = {name: numbers for name, *numbers in line.findall(page) if not name.startswith("inv_")}
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", README, re.MULTILINE)
+    assert {name: numbers.split(" | ") for name, numbers in rows} == printed
+    assert list(printed)[:8] == ["c1", "c2", "c3", "c4", "cdnv", "class_separation", "bimodality", "margin"]
+    assert {"parameters", "random", "train_loss"} < set(printed)
+    (command,) = (part for part in INDENTED if "icc rank" in part)
+    assert command in page
+
+
 def test_every_block_is_one_of_these():
-    kinds = [part for part in INDENTED if not re.match(r"    (icc plot|pip install|make |Models by predicted)", part)]
+    known = re.compile(r"    (icc plot|icc rank demo/|pip install|make |Models by predicted)")
+    kinds = [part for part in INDENTED if not known.match(part)]
     assert kinds == [] and README.count("```") == 4

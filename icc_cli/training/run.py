@@ -18,7 +18,10 @@ from icc_cli.training.task import Result, Task
 
 
 def finished(task: Task) -> Result | None:
-    """What an earlier run left of `task`, or None. UsageError when its file holds another configuration."""
+    """What an earlier run left of `task`, or None. UsageError when its file holds another configuration.
+
+    What that run would have gone on from is removed, if it was killed before it could do so itself.
+    """
     for path, read in ((task.path, _read_checkpoint), (task.divergence, _read_json)):
         check_output(path)
         if not path.exists():
@@ -35,6 +38,7 @@ def finished(task: Task) -> Result | None:
                 f"{path} was trained with other data or settings (epochs, scale, normalisation).",
                 "Choose another folder with -o, or train it again with --force.",
             )
+        task.unfinished.unlink(missing_ok=True)
         training = content["training"]
         found = path if path == task.path else None
         return Result(found, training["end"], content["epoch"], dict(content["metrics"]), training["fitted"])

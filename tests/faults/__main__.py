@@ -14,6 +14,8 @@ from icc_cli.resources import cpus
 from tests.faults import runner
 
 KINDS = ("kills", "disks", "shared", "mutations", "fields")
+MUTATED = 100_000
+"""Of a kind that has no end, so many."""
 WARM = (
     "torch h5py sklearn.datasets scipy.stats PIL.Image matplotlib.backends.backend_pdf icc_cli.cli icc_cli.extraction"
     " icc_cli.extraction.checkpoint icc_cli.measuring icc_cli.data icc_cli.plots.psi icc_cli.plots.report.page"
@@ -25,7 +27,7 @@ WARM = (
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=KINDS, action="append", help="this kind alone; repeatable")
-    parser.add_argument("--tries", type=int, help="the first N of each kind (default: all)")
+    parser.add_argument("--tries", type=int, help="about N of each kind, spread over all (default: all)")
     parser.add_argument("--jobs", type=int, default=cpus(), help="processes that try (default: one a core)")
     parser.add_argument("--quick", action="store_true", help="a few of each, as `make test` does")
     asked = parser.parse_args()
@@ -37,9 +39,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="icc-faults-") as folder:
         for name in asked.only or KINDS:
             kind = import_module(f"tests.faults.{name}")
-            found[kind.NAME] = runner.run(
-                kind, getattr(kind, "QUICK", 0) if asked.quick else asked.tries, asked.jobs, folder
-            )
+            tries = getattr(kind, "QUICK", 0) if asked.quick else asked.tries
+            if tries is None and getattr(kind, "ENDLESS", False):
+                tries = MUTATED
+            found[kind.NAME] = runner.run(kind, tries, asked.jobs, folder, first=asked.quick)
     print(runner.table(found))
     print(f"{time.monotonic() - start:.0f} s on {asked.jobs} core{'s' * (asked.jobs > 1)}", file=sys.stderr)
     return 1 if any(count.failed for counts in found.values() for count in counts.values()) else 0

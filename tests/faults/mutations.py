@@ -27,6 +27,7 @@ from tests.faults.commands import RANK, Given
 NAME = "mutated input"
 QUICK = 130
 TOGETHER = 100
+ENDLESS = True
 SEED = 2021
 MOST_EDITS = 4
 HEAD = 2048

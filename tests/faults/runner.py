@@ -41,8 +41,11 @@ class Count:
     failed: list = field(default_factory=list)
 
 
-def run(kind, tries, jobs, folder):
-    """Counts by group of the first `tries` of a kind (None: all), tried by `jobs` processes."""
+def run(kind, tries, jobs, folder, first=False):
+    """Counts by group of so many `tries` of a kind (None: all), tried by `jobs` processes.
+
+    They are spread evenly over all that there are; the `first` ones where asked for, or where the kind is ENDLESS.
+    """
     counts, pipes = defaultdict(Count), []
     for number in range(jobs):
         ours, theirs = os.pipe()
@@ -51,7 +54,7 @@ def run(kind, tries, jobs, folder):
             child = os.fork()
         if child == 0:
             os.close(ours)
-            _work(kind, tries, (number, jobs), folder, theirs)
+            _work(kind, tries, first, (number, jobs), folder, theirs)
         os.close(theirs)
         pipes.append((child, ours))
     group = getattr(kind, "group", lambda name: name.partition(":")[0])
@@ -162,14 +165,19 @@ def _try_all(tries, pipe):
     os._exit(0)
 
 
-def _work(kind, tries, part, folder, pipe):
+def _work(kind, tries, first, part, folder, pipe):
     """The tries of one of several processes, each told in a line."""
     number, jobs = part
     own = Path(folder, str(number))  # the same for all kinds, which come one after another and share what they prepare
     (own / "tries").mkdir(parents=True, exist_ok=True)
     os.chdir(own / "tries")
     try:
-        listed = itertools.islice(itertools.islice(kind.tries(own), tries), number, None, jobs)
+        listed = kind.tries(own)
+        if tries is not None and not first and not getattr(kind, "ENDLESS", False):
+            every = list(listed)
+            tries = min(tries, len(every))
+            listed = [every[place * len(every) // tries] for place in range(tries)]
+        listed = itertools.islice(itertools.islice(listed, tries), number, None, jobs)
         while some := list(itertools.islice(listed, getattr(kind, "TOGETHER", 1))):
             for name, error in attempts(some):
                 os.write(pipe, json.dumps([name, error]).encode() + b"\n")

@@ -89,6 +89,8 @@ def test_an_interrupted_training_ends_with_the_same_weights(make, data, optimize
     assert epochs == [4]
     assert same(weights(whole.path), weights(broken.path))
     assert not broken.unfinished.exists()
+    broken.unfinished.write_bytes(b"killed before it removed this")
+    assert finished(broken) is not None and not broken.unfinished.exists()
 
 
 def test_each_network_is_trained_by_its_own_schedule(make, data):

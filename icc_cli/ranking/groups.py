@@ -1,5 +1,6 @@
 """Which models a granulated coefficient compares: those that differ in one hyperparameter alone."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,15 +36,24 @@ def axes_of(table: ModelTable) -> tuple[Axis, ...]:
     """
     coded = {name: codes(values) for name, values in table.hparams.items()}
     seed = coded.pop(SEED, np.zeros(len(table), dtype=np.intp))
+    coded = {name: code for name, code in coded.items() if code.max(initial=0) > 0}
+    seeded = bool(seed.max(initial=0) > 0)
     axes = []
-    for name, own in coded.items():
-        if own.max(initial=0) == 0:
-            continue
-        others = joint_codes([code for other, code in coded.items() if other != name], len(table))
-        seeded = bool(seed.max(initial=0) > 0)
+    for (name, own), others in zip(coded.items(), _all_but_one(list(coded.values()), len(table)), strict=True):
         group = joint_codes([others, seed], len(table)) if seeded else others
         axes.append(_axis(name, own, group, others if seeded else None))
     return tuple(axes)
+
+
+def _all_but_one(parts: Sequence[Indices], models: int) -> Iterator[Indices]:
+    """For each part the joint codes of all others: of those before it, and of those after it."""
+    after = [np.zeros(models, dtype=np.intp)]
+    for part in parts[:0:-1]:
+        after.append(joint_codes([part, after[-1]], models))
+    before = after[0]
+    for part in parts:
+        yield joint_codes([before, after.pop()], models)
+        before = joint_codes([before, part], models)
 
 
 def _axis(name: str, own: Indices, group: Indices, clusters: Indices | None) -> Axis:

@@ -1,12 +1,15 @@
 """What this process may use: its cores, GPUs and memory, rather than what the machine has."""
 
 import ctypes
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from icc_cli.errors import IccError
 
 CGROUPS = Path("/sys/fs/cgroup")
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -77,8 +80,15 @@ def torch_threads(processes: int) -> None:
     share_threads(processes)
 
 
+def check_memory(needed: float, what: str, error: type[IccError], hint: str = "") -> None:
+    """An error, before `what` is begun, when it takes more bytes of memory than are free."""
+    free = free_memory()
+    if needed > free:
+        raise error(f"{what} takes {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.", hint)
+
+
 def free_memory() -> int:
-    """Bytes of memory that are available, within the limit of the control group where there is one."""
+    """Bytes of memory that are available, within the limits of the control group and of `ulimit`."""
     free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):
@@ -86,7 +96,22 @@ def free_memory() -> int:
     limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
     if limit and used and limit[0].isdigit():
         free = min(free, int(limit[0]) - int(used[0]))
-    return max(free, 0)
+    return int(max(min(free, _within_ulimit()), 0))
+
+
+def _within_ulimit() -> float:
+    """Bytes that this process may still take by the limits on its address space and on its data."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return math.inf
+    taken = {"VmSize:": resource.RLIMIT_AS, "VmData:": resource.RLIMIT_DATA}
+    found = [math.inf]
+    for line in _lines("/proc/self/status"):
+        name, _, rest = line.partition("\t")
+        if name in taken and (most := resource.getrlimit(taken[name])[0]) != resource.RLIM_INFINITY:
+            found.append(most - 1024 * int(rest.split()[0]))
+    return min(found)
 
 
 def keep_freed_memory() -> None:

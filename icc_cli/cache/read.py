@@ -15,6 +15,7 @@ from icc_cli.cache import schema
 from icc_cli.errors import FormatError
 from icc_cli.parts import HINT as PART_HINT
 from icc_cli.parts import siblings
+from icc_cli.resources import check_memory
 from icc_cli.shapes import JsonObject, fits, one_of, parsed, require, shown
 from icc_cli.stages import CACHE, next_step
 
@@ -212,7 +213,7 @@ def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
             "(K,).",
             HINT,
         )
-    return CacheHead(inputs, np.asarray(weight[()], np.float32), np.asarray(bias[()], np.float32))
+    return CacheHead(inputs, _held(weight, path).astype(np.float32), _held(bias, path).astype(np.float32))
 
 
 def _table(file: h5py.File, split: str, name: str, count: int, path: Path) -> CacheSite:
@@ -236,6 +237,12 @@ def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) ->
             "integers.",
             HINT,
         )
+    return _held(dataset, path)
+
+
+def _held(dataset: h5py.Dataset, path: Path) -> NDArray[Any]:
+    """All of a data set, where memory holds it."""
+    check_memory(dataset.nbytes, f"{path}: {dataset.name}", FormatError, "Is the file damaged?")
     return np.asarray(dataset[()])
 
 

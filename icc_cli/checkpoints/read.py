@@ -26,6 +26,7 @@ from icc_cli.checkpoints.suspect import check_archive, check_safetensors, check_
 from icc_cli.checkpoints.unwrap import unwrap
 from icc_cli.errors import CheckpointError
 from icc_cli.folders import INDEX, checkpoints_in, parts_by_name, whole_name
+from icc_cli.resources import check_memory
 from icc_cli.shapes import (
     DATA,
     JsonObject,
@@ -111,6 +112,7 @@ def read(path: Path, state_key: str | None = None, unsafe_pickle: bool = False) 
 
 def _content(path: Path, unsafe_pickle: bool) -> Any:
     refuse_what_is_something_else(path)
+    check_memory(path.stat().st_size, f"reading {path}", CheckpointError)
     return _read_safetensors(path) if _by_safetensors(path) else _read_torch(path, unsafe_pickle)
 
 

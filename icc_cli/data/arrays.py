@@ -14,7 +14,7 @@ from icc_cli.data.assemble import HINT, INPUTS, assembled, is_known
 from icc_cli.data.dataset import Dataset
 from icc_cli.errors import DataError
 from icc_cli.hdf5 import ends
-from icc_cli.resources import free_memory
+from icc_cli.resources import check_memory
 
 NUMPY = b"\x93NUMPY"
 _UNREADABLE = (
@@ -100,8 +100,7 @@ def _plain(file: Any, name: str, path: Path) -> Any:
 
 
 def _check_size(size: int, path: Path) -> None:
-    if size > free_memory():
-        raise DataError(f"the arrays of {path} take {size / 2**30:.1f} GiB, more than the memory that is free.")
+    check_memory(size, f"holding the arrays of {path}", DataError)
 
 
 def _first_line(error: BaseException) -> str:

@@ -42,7 +42,7 @@ def extract_subject(subject: Subject, how: Extraction, path: Path, listener: Lis
 
 def held(subject: Subject, how: Extraction, listener: Listener) -> Activations:
     """What `extract_subject` writes, in memory."""
-    sink = Memory()
+    sink = Memory(len(subject.data.train))
     _fill(sink, subject, (rows_of(subject.data.train), _held_out(subject, how)), how, listener)
     return sink.activations
 

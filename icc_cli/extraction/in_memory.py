@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from icc_cli.cache import HeadWeights, Rows, SiteInfo
 from icc_cli.cache.schema import HEAD, LOGITS
+from icc_cli.errors import UsageError
 from icc_cli.extraction.sinks import Blocks, Identity
+from icc_cli.resources import check_memory
 from icc_cli.shapes import JsonObject
 
 
@@ -69,9 +71,10 @@ class Activations:
 
 
 class Memory:
-    """A sink that gives `Activations`; the rows may come in any order."""
+    """A sink that gives `Activations`; the rows may come in any order. There are `samples`, where that is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: int = 0) -> None:
+        self._samples = samples
         self._sites: list[SiteInfo] = []
         self._blocks: list[list[NDArray[np.float32]]] = []
         self._head: HeadWeights | None = None
@@ -84,6 +87,10 @@ class Memory:
         return self._finished
 
     def create(self, sites: Sequence[SiteInfo], head: HeadWeights | None = None) -> None:
+        needed = (
+            4 * self._samples * (sum(site.neurons for site in sites) + max((site.neurons for site in sites), default=0))
+        )
+        check_memory(needed, "holding the activations", UsageError, "Write them to a cache with `icc extract`.")
         self._sites, self._head = list(sites), head
         self._blocks = [[] for _ in sites]
 

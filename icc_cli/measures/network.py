@@ -13,6 +13,7 @@ from icc_cli.measures.site import Site
 from icc_cli.measures.tally import Tally
 from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
+from icc_cli.resources import check_memory
 
 WORTH_THREADS = 2**23
 """Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
@@ -38,8 +39,12 @@ def measure_sites(
     if sum(len(labels) * site.shape[1] for site in sites) < WORTH_THREADS:
         threads = 1
     at_once = max(1, min(threads, len(sites)))
+    leaves = sum(len(group.leaves) for group in classes)
     possible = [one for one in measures if one.groups != "subclasses" or given.sublabels is not None]
     at_sites = [one for one in possible if not one.whole or (options.per_site and one.over == "head")]
+
+    for site in sites:
+        check_memory(_needed(site.shape, leaves, at_sites), f"measuring the site {site.name}", FormatError)
 
     def work(site: Site) -> SiteScores:
         if site.shape[0] != len(labels) or site.shape[1] < 1:
@@ -61,6 +66,17 @@ def measure_sites(
         if one.whole:
             tally.add_whole(one.name, whole_scores(one, network))
     return _with_absent(tally.result(), measures, possible)
+
+
+def _needed(shape: tuple[int, int], leaves: int, measures: Sequence[Measure]) -> int:
+    """Bytes that measuring a site takes at the least: a row and the moments of every group, and over sites the rows,
+    where they are fewer than the neurons, and the Gram matrix of the smaller side."""
+    count, neurons = shape
+    needed = 8 * neurons * (2 * leaves + 2)
+    if any(one.over == "sites" for one in measures):
+        smaller = min(shape)
+        needed += 8 * (count * neurons * (count <= neurons) + smaller**2)
+    return needed
 
 
 def _with_absent(result: Result, measures: Sequence[Measure], possible: Sequence[Measure]) -> Result:

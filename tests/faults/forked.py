@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 10
+"""Of processor, after which a command counts as hung; and of the clock on a machine that has other work: ..."""
+SLOWEST = 6
+"""... so many times these."""
 MEMORY = 2 * 2**30
 UNHANDLED = 99
 CODES = (0, 1, 2, 3, 4)
@@ -37,8 +40,9 @@ def ended(*arguments, cwd=None, seconds=SECONDS, memory=MEMORY, env=None):
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
-            _become(app, [str(argument) for argument in arguments], cwd, (out, err), memory, env)
-        code, used = _waited(child, seconds)
+            _become(app, [str(argument) for argument in arguments], cwd, (out, err), seconds, memory, env)
+        code, used = _waited(child, SLOWEST * seconds)
+        code = None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -78,7 +82,7 @@ def _waited(child, seconds):
         time.sleep(0.002)
 
 
-def _become(app, arguments, cwd, streams, memory, env):
+def _become(app, arguments, cwd, streams, seconds, memory, env):
     code = UNHANDLED
     try:
         os.setpgid(0, 0)
@@ -90,6 +94,7 @@ def _become(app, arguments, cwd, streams, memory, env):
         os.environ["HDF5_USE_FILE_LOCKING"] = "FALSE"
         if cwd:
             os.chdir(cwd)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         limit = _data() + memory
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         sys.argv = ["icc", *arguments]

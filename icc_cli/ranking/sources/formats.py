@@ -13,11 +13,14 @@ from icc_cli.files import check_there, is_file, is_folder
 from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
 from icc_cli.ranking.sources.exports import NESTED
+from icc_cli.resources import free_memory
 from icc_cli.shapes import JsonObject, anything, fields, fits, items, mapping, parsed, plain, require, table, text
 
 Cells = JsonObject
 
 COMPRESSED = ".gz"
+MEMORY_OF_TEXT = 4
+"""Times its bytes that text takes while it is read."""
 RAY = "result.json"
 PARQUET = ".parquet"
 _ROWS = items(mapping(plain))
@@ -148,7 +151,28 @@ def _bytes(path: Path) -> Any:
         return path.open("rb")
     import gzip
 
-    return gzip.open(path)
+    return io.BufferedReader(_Bounded(gzip.open(path), free_memory() // MEMORY_OF_TEXT))
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends in MemoryError once it has given `most` bytes: a small file may unpack to any number."""
+
+    def __init__(self, packed: Any, most: int) -> None:
+        self._packed, self._left = packed, most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count: int = self._packed.readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise MemoryError
+        return count
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
 
 
 @contextmanager
@@ -164,6 +188,8 @@ def opened(path: Path) -> Iterator[TextIO]:
         raise FormatError(f"cannot read {path} as a table: {error}.", "Save it as text in UTF-8.") from error
     except (OSError, EOFError, zlib.error) as error:
         raise FormatError(f"cannot read {path} as a table: {error}.") from error
+    except MemoryError as error:
+        raise FormatError(f"{path} holds more text than memory does.", "Is it the right file?") from error
 
 
 def _beginning(path: Path) -> str:

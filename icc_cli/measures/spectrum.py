@@ -66,12 +66,9 @@ def principal(view: "Features", gram: Array, centred: bool, small: float = VALUE
     values = np.sqrt(np.maximum(squares, 0))
     lower = values < small * values[-1]
     if lower.any():
-        count, neurons = view.shape
-        mean = view.mean
+        mean = view.mean if centred else np.zeros(view.shape[1])
         triangle = np.zeros((0, int(lower.sum())))
-        for part, block in _short_blocks(view):
-            if centred:
-                block -= mean if neurons <= count else mean[part, None]
+        for block in _short_blocks(view, mean):
             triangle = _triangle(np.concatenate([triangle, block @ vectors[:, lower]]))
         _, found, turn = np.linalg.svd(triangle)
         values[lower] = 0.0
@@ -85,14 +82,12 @@ def _triangle(rows: Array) -> Array:
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def _short_blocks(view: "Features") -> Iterator[tuple[slice, Array]]:
-    """Blocks (b, min(N, n)) of rows, or of neurons where these are more, and which they are."""
+def _short_blocks(view: "Features", mean: Array) -> Iterator[Array]:
+    """Blocks (b, min(N, n)) of the rows less `mean` (n,), or of the neurons less theirs where these are more."""
     count, neurons = view.shape
     if neurons <= count:
-        start = 0
         for block in view.blocks():
-            yield slice(start, start + len(block)), block
-            start += len(block)
+            yield block - mean
     else:
         for chosen, values in view.neurons():
-            yield chosen, values.astype(np.float64)
+            yield values - mean[chosen, None]

@@ -256,6 +256,10 @@ def confidence(Z):
     return float(np.mean([max(p) for p in softmax(Z)]))
 
 
+def cross_entropy(Z, labels):
+    return float(np.mean([math.log(sum(math.exp(a - z[y]) for a in z)) for z, y in zip(Z, labels, strict=True)]))
+
+
 def ece(Z, labels):
     P, total = softmax(Z), 0.0
     for b in range(15):

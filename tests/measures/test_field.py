@@ -13,7 +13,7 @@ from icc_cli.measures.whole import Beside, Given, Head
 from tests.measures import field_oracle as slow
 from tests.measures.cases import CASES
 
-ALL = [one.measure for one in choose(["geometry", "dimension", "neurons", "subclass", "outputs"])]
+ALL = [one.measure for one in choose(["geometry", "dimension", "neurons", "subclass", "outputs", "train_loss"])]
 OVER_HEAD = [one.name for one in ALL if one.over == "head" and one.reduce is None]
 
 
@@ -56,6 +56,7 @@ def expected(given, k):
         "margin": slow.margin(Z, labels),
         "confidence": slow.confidence(Z),
         "ece": slow.ece(Z, labels),
+        "train_loss": slow.cross_entropy(Z, labels),
     }
     ratios = [slow.trace_ratio(A, labels) for A in active]
     found["separation_slope"], found["separation_fit"] = slow.line([np.log(r) if r else None for r in ratios])
@@ -152,6 +153,35 @@ def test_a_network_without_a_head_says_so():
 def test_k_from_the_data(neurons, k):
     """floor(n/64 + 1/2), one at least."""
     assert Options(k="auto").settled(neurons).neurons == k
+
+
+def one_site(F, labels, *names):
+    """The values of some measures over the rows F (N, n), as activations of a site."""
+    given = Given([ArraySite("a", np.asarray(F, float))], np.asarray(labels))
+    found = measure_sites(given, [one.measure for one in choose(names)], Options(per_site=True))
+    return found.per_site[0].measures
+
+
+def test_one_class_at_the_mean_of_all():
+    """Means 1, 2 and 3 lie 1, 0 and 1 from their own mean; only the angles need a direction of each."""
+    found = one_site([[1.0], [2.0], [3.0]], [0, 1, 2], "nc2_norms", "nc2_angles")
+    assert found["nc2_norms"] == pytest.approx(np.std([1, 0, 1]) / np.mean([1, 0, 1]))
+    assert found["nc2_angles"] is None
+
+
+def test_the_dimension_of_three_samples_and_of_two():
+    rows = [[0.0], [1.0], [3.0]]  # r2/r1: 3/1, 2/1, 3/2; of 3 the lowest 2 count
+    x, y = np.log([3 / 2, 2]), -np.log(1 - np.array([1, 2]) / 3)
+    assert one_site(rows, [0, 0, 0], "intrinsic_dimension")["intrinsic_dimension"] == pytest.approx(x @ y / (x @ x))
+    assert one_site(rows[:2] + rows[:1], [0, 0, 0], "intrinsic_dimension")["intrinsic_dimension"] is None
+
+
+@pytest.mark.parametrize("far", [0, 1e7])
+def test_neighbours_far_from_zero(far):
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(200, 3)) + far
+    apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
+    assert neighbour_ratios(rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1, 1e-30, 1e30])

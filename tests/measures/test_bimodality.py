@@ -1,7 +1,5 @@
 """c5 tells planted clusters from what is none."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -88,6 +86,7 @@ def awkward(rng, count):
     yield from (1.0 * upper, np.round(normal), np.maximum(normal, 0), 16 * normal + 2**20, 1e-6 * normal, 1e6 * normal)
     yield from (normal + rng.normal(size=5)[rng.integers(0, 5, count)] for _ in range(30))
     yield from (np.where(upper, 1e-4 * normal, 3 + normal), np.where(upper, normal - 3, 1e-4 * normal))
+    yield from (normal - 30 * (np.arange(count) < share * count) for share in (0.01, 0.045))
     yield 1.0 * (np.arange(count) < 0.1 * count)
     yield 1.0 * (np.arange(count) > 0.96 * count) - (np.arange(count) < 0.04 * count)
 
@@ -98,30 +97,33 @@ def test_the_best_of_all_thresholds(count):
     assert column_scores(columns) == pytest.approx(slow(columns), rel=1e-7)
 
 
-@pytest.mark.parametrize("split", [2, 5, 9])
-def test_the_bound_holds_for_every_threshold_of_a_cell(split):
-    columns = np.sort(np.array(list(awkward(np.random.default_rng(5), 1300))), axis=1)
-    x = columns - columns[:, 650:651]
-    grid = bimodality._grid(1300)
-    edges = np.arange(grid.first, grid.last - split, split)
-    below, samples, _ = np.split(x, edges[[0, -1]], axis=1)
-    samples = samples.reshape(len(x), -1, split)
-    tied = np.zeros((len(x), len(edges)), bool)
-    given = np.arange(len(x)), samples, edges[None], below.sum(axis=1), np.vecdot(below, below), tied
-    cells = bimodality._Cells.of(*given)
-    parts = bimodality._parts(cells, 1300, x.sum(axis=1), np.vecdot(x, x))
-    apart = np.minimum(parts.low, parts.high).min(axis=1) > 1e-4 * x.var(axis=1)
-    assert apart.sum() > 30
-    rise = np.diff(grid.reference)
-    assert (np.diff(rise) > 0).all()  # convex, as the sag takes it to be
-    number = np.arange(edges[0], edges[-1] + 1)
-    chord = np.interp(number, edges, grid.reference[edges - grid.first])
-    sag = split * (rise[edges[1:] - 1 - grid.first] - rise[edges[:-1] - grid.first]) / 4
-    below_chord = (chord - grid.reference[number - grid.first])[:-1].reshape(-1, split)
-    assert (below_chord <= sag[:, None] + 1e-12).all()
+@pytest.mark.parametrize("count", [600, 1300])
+def test_the_bound_holds_for_every_threshold_of_a_cell(count):
+    columns = np.sort(np.array(list(awkward(np.random.default_rng(5), count))), axis=1)
+    x = columns - columns[:, count // 2, None]
+    grid = bimodality._grid(count)
+    for size in (grid.split, grid.split**2):
+        edges = np.arange(grid.first, grid.last - size, size)
+        below, samples, _ = np.split(x, edges[[0, -1]], axis=1)
+        samples = samples.reshape(len(x), -1, size)
+        tied = np.zeros((len(x), len(edges)), bool)
+        given = np.arange(len(x)), samples, edges[None], below.sum(axis=1), np.vecdot(below, below), tied
+        cells = bimodality._Cells.of(*given)
+        parts = bimodality._parts(cells, count, x.sum(axis=1), np.vecdot(x, x))
+        apart = np.minimum(parts.low, parts.high).min(axis=1) > 1e-4 * x.var(axis=1)
+        assert apart.sum() > 30
+        bound = bimodality._bound(cells, parts, count, grid)
+        scores = np.array([at_threshold(columns, number) for number in range(edges[0], edges[-1] + 1)]).T
+        best = np.array([scores[:, a : a + size + 1].max(axis=1) for a in range(0, scores.shape[1] - 1, size)]).T
+        assert (best <= bound * (1 + 1e-9))[apart].all()
+        assert np.median(bound[apart] / best[apart]) < 1 + 0.15 * size / count
 
-    bound = bimodality._bound(cells, parts, 1300, replace(grid, sag={split: np.repeat(sag, split)}))
-    scores = np.array([at_threshold(columns, below) for below in number]).T
-    best = np.array([scores[:, a : a + split + 1].max(axis=1) for a in range(0, len(number) - 1, split)]).T
-    assert (best <= bound * (1 + 1e-9))[apart].all()
-    assert np.median(bound[apart] / best[apart]) < 1 + 1e-4 * split
+
+@pytest.mark.parametrize("count", [600, 1300, 2500])
+def test_how_far_the_reference_hangs_below_its_chords(count):
+    grid = bimodality._grid(count)
+    for size, sag in grid.sag.items():
+        chords = np.linspace(grid.reference[:-size], grid.reference[size:], size + 1)
+        hangs = np.max([chords[i] - grid.reference[i : len(sag) + i] for i in range(size + 1)], axis=0)
+        assert (hangs <= sag + 1e-12).all()
+        assert (sag <= 2.5 * hangs + 1e-12).all()

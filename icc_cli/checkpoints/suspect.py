@@ -1,8 +1,9 @@
 """Files that are refused before they are read: other programs' formats, and archives that would fill the memory."""
 
+import contextlib
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -26,11 +27,8 @@ def check_archive(path: Path) -> None:
     overlapping ones, and an archive whose own checksums say that it is damaged."""
     if not is_archive(path):
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}.", AGAIN) from error
+    with _opened(path) as archive:
+        members = archive.infolist()
     names = [member.filename for member in members]
     if any("/code/" in name or name.endswith("/constants.pkl") for name in names):
         raise CheckpointError(f"{path} is a TorchScript program, not a checkpoint.", STATE_DICT_HINT)
@@ -46,9 +44,19 @@ def check_archive(path: Path) -> None:
         raise CheckpointError(f"{path} is damaged: the checksum of its part {damaged} does not fit.", AGAIN)
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An archive, CheckpointError when its list of contents cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.", AGAIN) from error
+
+
 def _damaged(path: Path) -> str | None:
     """The first member whose CRC-32 is not the one noted with it. torch.save may be told to note none: 0."""
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         for member in archive.infolist():
             try:
                 with archive.open(member) as stream:

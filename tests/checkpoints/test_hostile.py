@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save, save_file
 from torch import nn
 
-from icc_cli.checkpoints import read
+from icc_cli.checkpoints import read, suspect
 from icc_cli.errors import CheckpointError
 from tests.conftest import icc
 
@@ -198,3 +198,10 @@ def test_weights_that_do_not_fit_or_are_no_numbers(tmp_path):
         assert done.returncode == 3, done.stderr
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_an_archive_that_cannot_be_read_again_is_damaged(tmp_path):
+    """As on a file server that fails between the looks at it."""
+    (tmp_path / "net.pt").write_bytes(b"PK\x03\x04")
+    with pytest.raises(CheckpointError, match=r"net\.pt is damaged"):
+        suspect._damaged(tmp_path / "net.pt")

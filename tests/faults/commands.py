@@ -142,3 +142,11 @@ def same(found, whole):
     """Assert that the files that are left are those of an undisturbed run."""
     others = sorted(set(found.items()) ^ set(whole.after.items()))
     assert not others, f"it leaves others: {others[:4]}"
+
+
+def goes_on(command, done, whole):
+    """Run a command again that was disturbed, and assert that it then leaves what it should."""
+    if done.code != 0:  # what is done may have removed what it was given
+        done = command.run()
+        assert done.code == 0, f"run again: {done.code} {done.err[-600:]}"
+    same(left(), whole)

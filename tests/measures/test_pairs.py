@@ -95,6 +95,19 @@ def test_distances_that_are_nearly_all_equal(convention):
     assert found == pytest.approx(brute(activations, convention), rel=1e-6)
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_sums_over_blocks_of_a_few_rows(count, convention):
+    activations = np.abs(np.random.default_rng(7).normal(size=(count, 3)))
+    sums = pairs.Scatter(np.full(3, 0.5))
+    for row in activations:
+        block = exact(row[None].copy())
+        sums.add(block)
+        sums.add_gram(pairs.gram(block.rows))
+    expected = brute(activations, convention) if count > 1 else 0
+    assert sums.spread(convention) == pytest.approx(expected, rel=1e-7, abs=3e-8)  # the root of rounding
+
+
 def test_a_tight_class_in_a_wide_data_set_and_a_tight_data_set():
     random = np.random.default_rng(4)
     for spread in SPREADS:

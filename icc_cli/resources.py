@@ -15,6 +15,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LARGEST_KEPT = 32 * 2**20
 """Bytes of the largest array whose memory `keep_freed_memory` keeps: the most that glibc accepts."""
+LITTLE = 16 * 2**20
+"""Bytes for which no machine is asked what it has."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """mallopt's parameters, from glibc's malloc.h."""
 
@@ -82,8 +84,7 @@ def torch_threads(processes: int) -> None:
 
 def check_memory(needed: float, what: str, error: type[IccError], hint: str = "") -> None:
     """An error, before `what` is begun, when it takes more bytes of memory than are free."""
-    free = free_memory()
-    if needed > free:
+    if needed > LITTLE and needed > (free := free_memory()):
         raise error(f"{what} takes {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.", hint)
 
 

@@ -1,7 +1,7 @@
 """Reading a cache, every part of it checked before it is believed."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -153,7 +153,7 @@ def stored_weights(path: Path) -> str | None:
 
 
 def _read(file: h5py.File, path: Path, split: str) -> Cache:
-    attributes = _attributes(file)
+    attributes = _attributes(file, schema.ATTRIBUTE_NAMES)
     if not fits(one_of(schema.FORMAT), attributes.get(schema.FORMAT_ATTR)):
         raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
     if not fits(one_of(*schema.READABLE), attributes.get(schema.VERSION_ATTR)):
@@ -198,10 +198,14 @@ def _read(file: h5py.File, path: Path, split: str) -> Cache:
     )
 
 
-def _attributes(item: h5py.Group) -> JsonObject:
-    """The attributes of a group; those that are numbers of HDF5 as plain ones."""
-    found = item.attrs.items()
-    return {name: value.item() if isinstance(value, np.number | np.bool_) else value for name, value in found}
+def _attributes(item: h5py.Group, names: Sequence[str]) -> JsonObject:
+    """The attributes of these names that a group has; those that are numbers of HDF5 as plain ones."""
+    found: JsonObject = {}
+    for name in names:
+        with contextlib.suppress(KeyError):
+            value = item.attrs[name]
+            found[name] = value.item() if isinstance(value, np.number | np.bool_) else value
+    return found
 
 
 def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
@@ -213,7 +217,11 @@ def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
             "(K,).",
             HINT,
         )
-    return CacheHead(inputs, _held(weight, path).astype(np.float32), _held(bias, path).astype(np.float32))
+    return CacheHead(
+        inputs,
+        _held(weight, schema.HEAD_WEIGHT, path).astype(np.float32),
+        _held(bias, schema.HEAD_BIAS, path).astype(np.float32),
+    )
 
 
 def _table(file: h5py.File, split: str, name: str, count: int, path: Path) -> CacheSite:
@@ -237,12 +245,12 @@ def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) ->
             "integers.",
             HINT,
         )
-    return _held(dataset, path)
+    return _held(dataset, name, path)
 
 
-def _held(dataset: h5py.Dataset, path: Path) -> NDArray[Any]:
+def _held(dataset: h5py.Dataset, name: str, path: Path) -> NDArray[Any]:
     """All of a data set, where memory holds it."""
-    check_memory(dataset.nbytes, f"{path}: {dataset.name}", FormatError, "Is the file damaged?")
+    check_memory(dataset.nbytes, f"{path}: /{name}", FormatError, "Is the file damaged?")
     return np.asarray(dataset[()])
 
 
@@ -253,7 +261,7 @@ def _site(file: h5py.File, group: str, count: int, path: Path) -> CacheSite:
             f"{path} has /{group} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
             HINT,
         )
-    attributes = _attributes(dataset.parent)
+    attributes = _attributes(dataset.parent, schema.SITE_ATTRIBUTE_NAMES)
     require(schema.SITE_ATTRIBUTES, attributes, f"{path}: /{group}", HINT)
     return CacheSite(
         attributes[schema.SITE_NAME_ATTR],

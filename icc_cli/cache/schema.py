@@ -1,6 +1,6 @@
 """Every name and type in a cache file (format version 2); docs/cache-format.md is its description."""
 
-from icc_cli.shapes import DATA, anything, counted, fields, items, mapping, number, optional, plain, text, whole, words
+from icc_cli.shapes import DATA, counted, fields, items, mapping, number, optional, plain, text, whole, words
 
 FORMAT = "icc-activations"
 VERSION = 2
@@ -33,9 +33,10 @@ SITE_MAP_SIZE_ATTR = "map_size"
 ATTRIBUTES = fields(
     {FORMAT_ATTR: text, VERSION_ATTR: whole, CONTENT_KEY_ATTR: words, METADATA_ATTR: text},
     {GENERATED_BY_ATTR: text, CREATED_ATTR: text},
-    anything,
 )
-SITE_ATTRIBUTES = fields({SITE_NAME_ATTR: words, SITE_KIND_ATTR: text, SITE_MAP_SIZE_ATTR: counted}, {}, anything)
+ATTRIBUTE_NAMES = (FORMAT_ATTR, VERSION_ATTR, CONTENT_KEY_ATTR, METADATA_ATTR, GENERATED_BY_ATTR, CREATED_ATTR)
+SITE_ATTRIBUTES = fields({SITE_NAME_ATTR: words, SITE_KIND_ATTR: text, SITE_MAP_SIZE_ATTR: counted}, {})
+SITE_ATTRIBUTE_NAMES = (SITE_NAME_ATTR, SITE_KIND_ATTR, SITE_MAP_SIZE_ATTR)
 _SPAN = items(whole, least=2)
 METADATA = fields(
     {"checkpoint": words},

@@ -103,7 +103,7 @@ def _warn(subject: Subject, measured: Mapping[str, float], listener: Listener) -
         if accuracy is None or split is None or poor:
             continue
         recorded = checkpoint.metrics.get(f"{name}_accuracy")
-        known = isinstance(recorded, float) and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
+        known = recorded is not None and abs(recorded - accuracy) <= ACCURACY_TOLERANCE
         share = float(np.bincount(split.labels).max() / len(split))
         poor = accuracy < near_chance(share) and not known
         if poor:
@@ -112,7 +112,7 @@ def _warn(subject: Subject, measured: Mapping[str, float], listener: Listener) -
                 f"every time gives {share:.3f}; are --data, its {'' if name == 'train' else 'test '}labels and "
                 "--mean/--std the ones it was trained with?"
             )
-        if isinstance(recorded, float) and not known:
+        if recorded is not None and not known:
             listener.warn(
                 f"{checkpoint.path}: {name} accuracy is {accuracy:.3f} here and {recorded:.3f} in the checkpoint; "
                 f"another normalisation or another {SETS[name]} would explain it."

@@ -12,9 +12,52 @@ import torch
 from icc_cli.errors import UsageError
 from icc_cli.files import atomic_path, check_output, write_atomically
 from icc_cli.models import build
-from icc_cli.shapes import JsonObject
+from icc_cli.shapes import (
+    JsonObject,
+    anything,
+    fields,
+    finite,
+    fits,
+    items,
+    mapping,
+    natural,
+    number,
+    optional,
+    parsed,
+    require,
+    table,
+    text,
+    truth,
+    unknown,
+)
 from icc_cli.training.loop import DeviceData, Trainer, seeded
 from icc_cli.training.task import Result, Task
+
+AGAIN = "Choose another folder with -o, or train it again with --force."
+_LEFT = fields(
+    {
+        "training": fields({"end": text, "fitted": truth}, {}, anything),
+        "epoch": natural,
+        "metrics": mapping(optional(number)),
+    },
+    {"content_key": text},
+    anything,
+)
+"""What a finished training leaves: a checkpoint, or what it says of a divergence."""
+_PROGRESS = {
+    "epoch": natural,
+    "train_loss": number,
+    "seconds": finite,
+    "diverged": truth,
+    "stopped": truth,
+    "history": items(number),
+}
+_STATE = fields(
+    {"content_key": text, "network": table, "optimizer": table, "progress": fields({}, _PROGRESS, unknown(*_PROGRESS))},
+    {},
+    anything,
+)
+"""What an interrupted training leaves to go on from."""
 
 
 def finished(task: Task) -> Result | None:
@@ -30,14 +73,11 @@ def finished(task: Task) -> Result | None:
             content = read(path)
         except Exception as error:
             raise UsageError(
-                f"{path} is there, and is not a checkpoint of this set: {error}.".splitlines()[0],
-                "Choose another folder with -o, or train it again with --force.",
+                f"{path} is there, and is not a checkpoint of this set: {error}.".splitlines()[0], AGAIN
             ) from error
+        require(_LEFT, content, path, AGAIN, UsageError)
         if content.get("content_key") != task.key:
-            raise UsageError(
-                f"{path} was trained with other data or settings (epochs, scale, normalisation).",
-                "Choose another folder with -o, or train it again with --force.",
-            )
+            raise UsageError(f"{path} was trained with other data or settings (epochs, scale, normalisation).", AGAIN)
         task.unfinished.unlink(missing_ok=True)
         training = content["training"]
         found = path if path == task.path else None
@@ -107,8 +147,12 @@ def _resume(trainer: Trainer, task: Task) -> None:
         state = torch.load(task.unfinished, map_location=trainer.device, weights_only=True)
     except Exception:
         return
-    if state.get("content_key") == task.key:
+    if not fits(_STATE, state) or state["content_key"] != task.key:
+        return
+    try:
         trainer.restore(state)
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{task.unfinished} is damaged: training cannot go on from it.", AGAIN) from error
 
 
 def _content(task: Task, trainer: Trainer, metrics: dict[str, float]) -> JsonObject:
@@ -144,7 +188,7 @@ def _read_checkpoint(path: Path) -> JsonObject:
 
 
 def _read_json(path: Path) -> JsonObject:
-    content: JsonObject = json.loads(path.read_text("utf-8"))
+    content: JsonObject = parsed(path.read_bytes(), path, AGAIN, UsageError)
     return content
 
 

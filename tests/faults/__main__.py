@@ -13,7 +13,7 @@ from importlib import import_module
 from icc_cli.resources import cpus
 from tests.faults import runner
 
-KINDS = ("kills", "disks", "shared", "mutations", "fields")
+KINDS = ("kills", "disks", "shared", "mutations", "fields", "sizes")
 MUTATED = 100_000
 """Of a kind that has no end, so many."""
 WARM = (

@@ -37,7 +37,7 @@ def group(name: str) -> str:
 def tries(folder: Path) -> Iterator[Try]:
     """Each try's name, which begins with its format, and what raises AssertionError when it does not hold."""
     good = Good(folder)
-    for make in (_checkpoints, _foreign, _caches, _metadata, _records, _runs, _tables, _arrays, _npz, _grids, _lists):
+    for make in FORMATS:
         yield from make(good)
 
 
@@ -157,7 +157,7 @@ def _attribute(file, place, attribute, value, name):
     if name == MISSING:
         del file[place].attrs[attribute]
     else:
-        file[place].attrs[attribute] = value
+        file[place].attrs[attribute] = value() if callable(value) else value
 
 
 def _array(file, place, value, name):
@@ -188,11 +188,12 @@ def _json_changes(content, values=None, **limits):
     """(name, text) for every field and value of JSON."""
     texts = values or nasty.json_values()
     for change, made in _changes(content, {name: f"{MARK}{name}" for name in texts}, **limits):
-        yield change, _filled(json.dumps(made()), change, texts)
+        yield change, partial(_filled, json.dumps, made, change, texts)
 
 
-def _filled(text, change, texts):
-    """`text` with the value that a change names in the place of its mark."""
+def _filled(write, made, change, texts):
+    """What `write` makes of the changed content, with the value that the change names in the place of its mark."""
+    text = write(made())
     for name, value in texts.items():
         if change.endswith((f"= {name}", f"+ {name}")):
             text = text.replace(f'"{MARK}{name}"', value)
@@ -208,8 +209,11 @@ def _records(good: Good) -> Iterator[Try]:
         ("report", "r.jsonl", "-o", "r.html", "-q"),
     )
     for name, text in _json_changes(first, most=2):
-        lines = [text, *map(json.dumps, others)]
-        yield f"record {name}", partial(_text_file, good, "r.jsonl", "\n".join(lines), chain)
+        yield f"record {name}", partial(_record_file, good, text, others, chain)
+
+
+def _record_file(good, text, others, chain):
+    _text_file(good, "r.jsonl", "\n".join([text(), *map(json.dumps, others)]), chain)
 
 
 def _runs(good: Good) -> Iterator[Try]:
@@ -245,11 +249,11 @@ def _grids(good: Good) -> Iterator[Try]:
     content = good.grid()
     chain = (
         ("train", "--preset", "g.toml", "--list"),
-        ("train", "--preset", "g.toml", "-o", "ckpts", "--jobs", "1", "-q", *good.data),
+        good.train,
     )
     texts = nasty.toml_values()
     for change, made in _changes(content, {name: f"{MARK}{name}" for name in texts}, depth=4, most=9):
-        text = _filled(good.toml(made()), change, texts)
+        text = partial(_filled, good.toml, made, change, texts)
         yield f"grid {change}", partial(_text_file, good, "g.toml", text, chain, (1, *REFUSED))
 
 
@@ -265,7 +269,7 @@ def _text_file(good, file, text, chain, allowed=REFUSED):
     path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     good.beside(folder, file)
-    path.write_bytes(text.encode(errors="surrogateescape"))
+    path.write_bytes((text if isinstance(text, str) else text()).encode(errors="surrogateescape"))
     _commands(path, *chain, allowed=allowed)
 
 
@@ -315,6 +319,46 @@ def _extracted(good, path):
     images = b"images" in path.read_bytes()
     command = ("extract", good.plain, "-q", "-o", "net.h5", *good.model, *(data if images else data[:2]))
     _commands(path, command, names=(path.name, good.plain.name))
+
+
+# trainings
+
+
+def _trained(good: Good) -> Iterator[Try]:
+    """What a training has left in its folder, finished or diverged or interrupted, before the same command again."""
+    path, content = good.trained()
+    plain = {key: value for key, value in content.items() if key != "state_dict"}
+    for name, change in _changes({**plain, "state_dict": {}}, nasty.python_values(), most=2):
+        yield f"trained {name}", partial(_trained_file, good, path.name, change)
+    for name, text in _json_changes(plain, depth=2, most=2):
+        yield f"trained diverged {name}", partial(_diverged_file, good, path.stem, text)
+    state = {"content_key": content["content_key"], "network": content["state_dict"], "optimizer": {}, "progress": {}}
+    for name, change in _changes(state, nasty.python_values(), most=1):
+        yield f"trained resume {name}", partial(_trained_file, good, f".{path.stem}.resume", change)
+
+
+def _trained_file(good, name, change):
+    folder = good.fresh()
+    (folder / "ckpts").mkdir()
+    torch.save(change(), folder / "ckpts" / name)
+    _train(good, folder)
+
+
+def _diverged_file(good, stem, text):
+    folder = good.fresh()
+    (folder / "ckpts").mkdir()
+    (folder / "ckpts" / f"{stem}.diverged.json").write_text(text())
+    _train(good, folder)
+
+
+def _train(good, folder):
+    (folder / "g.toml").write_text(good.toml(good.grid()))
+    holds(*good.train, cwd=folder, allowed=(0, 1, 2))
+
+
+FORMATS = (
+    _checkpoints, _foreign, _caches, _metadata, _records, _runs, _tables, _arrays, _npz, _grids, _lists, _trained,
+)  # fmt: skip
 
 
 def main():

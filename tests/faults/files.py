@@ -1,5 +1,6 @@
 """Good files of every format that icc reads, small, to be spoiled field by field."""
 
+import gc
 import importlib
 import io
 import json
@@ -26,6 +27,7 @@ def _import_all():
         if not found.name.startswith(("icc_cli.__main__", "icc_cli.integrations")):
             importlib.import_module(found.name)
     importlib.import_module("matplotlib.pyplot")
+    gc.freeze()  # so that forks touch less
 
 
 class Good:
@@ -50,6 +52,7 @@ class Good:
         self.model = ("--model", "vgg:" + ",".join(f"{key}={value}" for key, value in NET.items()))
         np.savez(self.folder / "flat.npz", images=self._images, labels=self._labels)
         self.data = ("--data", f"npz:{self.folder / 'flat.npz'}", "--mean", "0.4", "--std", "0.3")
+        self.train = ("train", "--preset", "g.toml", "-o", "ckpts", "--jobs", "1", "-q", *self.data)
         torch.save(self.checkpoint(), self.folder / "net.pt")
         self._make("extract", "net.pt", "-o", "acts.h5", "--with-test")
         for part in (1, 2):
@@ -92,6 +95,13 @@ class Good:
             "training": {"end": "loss", "fitted": True},
             "content_key": "0" * 64,
         }
+
+    def trained(self):
+        """The checkpoint that `grid` ends with, and what it holds."""
+        (self.folder / "g.toml").write_text(self.toml(self.grid()))
+        self._make(*self.train)
+        (path,) = (self.folder / "ckpts").glob("*.pt")
+        return path, torch.load(path, weights_only=True)
 
     def foreign(self):
         """As a training loop of somebody else saves it."""

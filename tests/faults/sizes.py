@@ -29,6 +29,11 @@ SMALL = 256 * MEGABYTE
 Try = tuple[str, Callable[[], None]]
 
 
+def group(name: str) -> str:
+    """What a try is counted under: its format."""
+    return name.split()[0]
+
+
 def tries(folder: Path) -> Iterator[Try]:
     """Each try's name, and what raises AssertionError when it does not hold."""
     good = Good(folder)

@@ -19,6 +19,8 @@ JsonObject = dict[str, Any]
 DEEPEST = 64
 MOST_VALUES = 2**20
 """Of plain data: a list may hold another many times, and that a third."""
+_LARGE = 2**1000
+"""Whole numbers up to this become floats."""
 SHOWN = 60
 ABSENT = object()
 """In the place of a value that is not there."""
@@ -108,26 +110,11 @@ def whole(value: object, where: str) -> None:
         raise Mismatch(where, value, "a whole number")
 
 
-def counted(value: object, where: str) -> None:
-    """A whole number of at least 1 that memory can hold so many of."""
-    whole(value, where)
-    assert isinstance(value, int)
-    if not 1 <= value < 2**31:
-        raise Mismatch(where, value, "a whole number of at least 1")
-
-
-def natural(value: object, where: str) -> None:
-    whole(value, where)
-    assert isinstance(value, int)
-    if value < 0:
-        raise Mismatch(where, value, "a whole number of at least 0")
-
-
 def number(value: object, where: str) -> None:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or (isinstance(value, int) and abs(value) > 2**1000)
+        or (isinstance(value, int) and abs(value) > _LARGE)
     ):
         raise Mismatch(where, value, "a number")
 
@@ -139,24 +126,22 @@ def finite(value: object, where: str) -> None:
         raise Mismatch(where, value, "a finite number")
 
 
-def positive(value: object, where: str) -> None:
-    finite(value, where)
-    assert isinstance(value, int | float)
-    if value <= 0:
-        raise Mismatch(where, value, "a number over 0")
+def at_least(shape: Shape, least: float, expected: str, most: float = math.inf) -> Shape:
+    """A number of `shape` between two others, both included; `expected` puts it in words."""
+
+    def check(value: object, where: str) -> None:
+        shape(value, where)
+        if not (isinstance(value, int | float) and least <= value <= most):
+            raise Mismatch(where, value, expected)
+
+    return check
 
 
-def not_negative(value: object, where: str) -> None:
-    finite(value, where)
-    assert isinstance(value, int | float)
-    if value < 0:
-        raise Mismatch(where, value, "a number of at least 0")
-
-
-def several(value: object, where: str) -> None:
-    counted(value, where)
-    if value == 1:
-        raise Mismatch(where, value, "a whole number of at least 2")
+natural = at_least(whole, 0, "a whole number of at least 0")
+counted = at_least(whole, 1, "a whole number of at least 1", 2**31)
+several = at_least(whole, 2, "a whole number of at least 2", 2**31)
+not_negative = at_least(finite, 0, "a number of at least 0")
+positive = at_least(finite, math.ulp(0), "a number over 0")
 
 
 def scalar(value: object, where: str) -> None:
@@ -248,6 +233,23 @@ def mapping(shape: Shape) -> Shape:
             shape(item, f"{where}.{key}")
 
     return check
+
+
+_CELLS = mapping(plain)
+_QUICK = {float, int, str, bool, type(None)}
+
+
+def cells(value: object, where: str) -> None:
+    """An object of plain data, of which there may be many."""
+    if type(value) is dict and _QUICK.issuperset(map(type, value.values())):
+        names = "".join([*value, *(item for item in value.values() if type(item) is str)])
+        if (
+            names.isascii()
+            and "\0" not in names
+            and all(-_LARGE < n < _LARGE for n in value.values() if type(n) is int)
+        ):
+            return
+    _CELLS(value, where)
 
 
 def either(*shapes: Shape, expected: str) -> Shape:

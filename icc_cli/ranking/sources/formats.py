@@ -14,7 +14,7 @@ from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
 from icc_cli.ranking.sources.exports import NESTED
 from icc_cli.resources import free_memory
-from icc_cli.shapes import JsonObject, anything, fields, fits, items, mapping, parsed, plain, require, table, text
+from icc_cli.shapes import JsonObject, anything, cells, fields, fits, items, mapping, parsed, require, table, text
 
 Cells = JsonObject
 
@@ -23,7 +23,7 @@ MEMORY_OF_TEXT = 4
 """Times its bytes that text takes while it is read."""
 RAY = "result.json"
 PARQUET = ".parquet"
-_ROWS = items(mapping(plain))
+_ROWS = items(cells)
 _SPLIT = fields({"columns": items(text), "data": items(items(anything))}, {}, anything)
 _TABLE = fields({"schema": anything, "data": items(table)}, {}, anything)
 _COLUMNS = mapping(items(anything))

@@ -169,6 +169,16 @@ def test_one_class_at_the_mean_of_all():
     assert found["nc2_angles"] is None
 
 
+def test_every_bin_of_confidence_counts_for_itself():
+    """Surest of all and right, undecided and right, nearly as sure and wrong, and less sure and wrong."""
+    sure = np.array([0.97, 0.5001, 0.9, 0.65])
+    Z = np.log(np.stack([sure, 1 - sure], axis=1))
+    beside = Beside(logits=ArraySite("logits", Z))
+    given = Given([ArraySite("a", np.ones((4, 1)))], np.array([0, 0, 1, 1]), None, beside)
+    found = measure_sites(given, [one.measure for one in choose(["ece"])], Options())
+    assert found["ece"] == pytest.approx((0.03 + 0.4999 + 0.9 + 0.65) / 4)
+
+
 def test_the_dimension_of_three_samples_and_of_two():
     rows = [[0.0], [1.0], [3.0]]  # r2/r1: 3/1, 2/1, 3/2; of 3 the lowest 2 count
     x, y = np.log([3 / 2, 2]), -np.log(1 - np.array([1, 2]) / 3)

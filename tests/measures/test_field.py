@@ -124,8 +124,10 @@ def test_of_many_samples_some_are_drawn(monkeypatch):
     given = Given([ArraySite("s", F)], np.zeros(1500, int), None, Beside(Head(ArraySite("head", F), np.eye(10))))
     (measure,) = (one.measure for one in choose(["intrinsic_dimension"]))
     whole = measure_sites(given, [measure], Options())["intrinsic_dimension"]
-    monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.MOST_ROWS", 1000)
     monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.DRAWN_ROWS", 800)
+    monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.MOST_ROWS", 1500)
+    assert measure_sites(given, [measure], Options())["intrinsic_dimension"] == whole
+    monkeypatch.setattr("icc_cli.measures.intrinsic_dimension.MOST_ROWS", 1000)
     part = [measure_sites(given, [measure], Options())["intrinsic_dimension"] for _ in range(2)]
     assert whole == pytest.approx(2, abs=0.15)
     assert part[0] == part[1] == pytest.approx(2, abs=0.2)

@@ -86,7 +86,8 @@ def text(value: object, where: str) -> None:
     if not isinstance(value, str):
         raise Mismatch(where, value, "text")
     try:
-        value.encode()
+        if not value.isascii():  # which is quicker to ask
+            value.encode()
     except UnicodeEncodeError:
         raise Mismatch(where, value, "text of whole characters") from None
     if "\0" in value:
@@ -222,6 +223,17 @@ def table(value: object, where: str) -> None:
         raise Mismatch(where, value, "an object")
 
 
+def _inside(key: object, item: object, shape: Shape, where: str) -> None:
+    """One field of an object at `where`: that its name is text, and its value of the `shape`."""
+    try:
+        text(key, where)
+        shape(item, where)
+    except Mismatch:  # only then is it worth saying where
+        text(key, f"a key of {where}")
+        shape(item, f"{where}.{key}" if where else str(key))
+        raise
+
+
 def mapping(shape: Shape) -> Shape:
     """An object whose values, whatever their names, are `shape`."""
 
@@ -229,8 +241,7 @@ def mapping(shape: Shape) -> Shape:
         if type(value) is not dict and not isinstance(value, Mapping):  # the first is quicker
             raise Mismatch(where, value, "an object")
         for key, item in value.items():
-            text(key, f"a key of {where}")
-            shape(item, f"{where}.{key}")
+            _inside(key, item, shape, where)
 
     return check
 
@@ -282,8 +293,7 @@ def fields(required: Mapping[str, Shape], others: Mapping[str, Shape], rest: Sha
             if key not in value:
                 raise Mismatch(f"{where}.{key}" if where else key, ABSENT, "")
         for key, item in value.items():
-            text(key, f"a key of {where}")
-            known.get(key, rest)(item, f"{where}.{key}" if where else key)
+            _inside(key, item, known.get(key, rest), where)
 
     return check
 

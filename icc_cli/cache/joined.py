@@ -75,9 +75,10 @@ def joined(parts: Sequence[Cache], split: str) -> Cache:
 
 
 def _layout(cache: Cache) -> tuple[object, ...]:
-    """What is the same in all parts: the sites, the head, and which arrays there are."""
+    """What is the same in all parts: the sites, the head, which arrays there are, and what was measured."""
     sites = tuple((site.name, site.kind, site.map_size, site.shape[1], site.dtype) for site in cache.sites)
-    return sites, _bytes(cache.head), cache.logits and cache.logits.shape[1], cache.sublabels is None
+    arrays = cache.logits and cache.logits.shape[1], cache.sublabels is None
+    return sites, _bytes(cache.head), *arrays, *sorted(cache.metadata["measured"])
 
 
 def _bytes(head: CacheHead | None) -> bytes | None:

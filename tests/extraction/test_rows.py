@@ -104,7 +104,7 @@ def test_a_part_that_lacks_what_was_measured_is_damaged(parts):
             del said["measured"]["train_loss" if path == parts[1] else "train_accuracy"]
             file.attrs["metadata"] = json.dumps(said)
     done = run("measure", "acts")
-    assert done.exit_code == 4 and "is not a readable cache" in done.stderr
+    assert done.exit_code == 4 and "are not parts of one cache" in done.stderr
 
 
 @pytest.mark.parametrize("text, why", [("4/3", "not i/n"), ("0/3", "not i/n"), ("a", "not i/n"), ("1/31", "31")])

@@ -26,6 +26,11 @@ class ClassGroup:
         """The finest groups that make up the class."""
         return self.subclasses or (self.rows,)
 
+    @property
+    def leaf_sizes(self) -> NDArray[np.intp]:
+        """How many rows each of the leaves has."""
+        return np.array([rows.stop - rows.start for rows in self.leaves])
+
 
 def class_groups(labels: NDArray[np.integer], sublabels: NDArray[np.integer] | None) -> list[ClassGroup]:
     """The classes that occur, in order. `labels`, `sublabels` (N,).

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.site import Array, Numbers
 
@@ -47,6 +48,16 @@ def of_block(block: Numbers) -> Moments:
             if len(beyond):
                 m2[beyond] = _squares(block[:, beyond] - mean[beyond])
     return Moments(len(block), mean, m2)
+
+
+def of_leaves(block: Numbers, sizes: NDArray[np.intp]) -> list[Moments]:
+    """Moments of each of the groups of so many rows that follow one another in `block` (rows, n), which is float64."""
+    starts = np.cumsum(sizes) - sizes
+    with np.errstate(invalid="ignore", over="ignore"):
+        means = np.add.reduceat(block, starts, axis=0) / sizes[:, None]
+        apart = block - np.repeat(means, sizes, axis=0)
+        squares = np.add.reduceat(np.square(apart, out=apart), starts, axis=0)
+    return [Moments(*of_one) for of_one in zip(sizes.tolist(), means, squares, strict=True)]
 
 
 def _squares(rows: Numbers) -> Array:

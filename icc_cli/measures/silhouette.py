@@ -10,7 +10,7 @@ from icc_cli.measures.declare import Measure
 from icc_cli.measures.site import Array
 
 if TYPE_CHECKING:
-    from icc_cli.measures.units import UnitRows
+    from icc_cli.measures.units import AtOnce, UnitRows
     from icc_cli.measures.view import SiteView
 
 TINY_DISTANCE = 1e-12
@@ -36,31 +36,47 @@ def subclass_silhouettes(view: "SiteView") -> Array:
 
 def _class_silhouettes(parts: "UnitRows") -> Array:
     found, sizes = parts.clusters, parts.clusters.sizes
-    means, spread, alone = found.means, found.scatters / sizes, found.silent / sizes
+    means, between = found.means, found.scatters / sizes + found.silent / sizes
+    if parts.at_once is not None:
+        return _at_once(parts.at_once, between)
     totals = np.zeros(len(sizes))
-    for own, part in parts:
+    for number, part in parts:
         offsets = means - part.mean
         # The squared distances of each u from the mean of each subclass.
         distances = np.asarray(part.rows @ (-2 * offsets.T).astype(part.rows.dtype), np.float64)
         distances += part.squares[:, None]
         distances += np.vecdot(offsets, offsets)
-        distances = (np.maximum(distances, 0, out=distances) + spread + alone + part.silent[:, None]) / 2
-        totals[own] += _scores(distances, own, sizes, part.silent).sum()
+        own = np.full(len(distances), number)
+        totals[number] += _scores(distances, between, own, sizes, part.silent).sum()
     return np.asarray(totals / sizes)
 
 
-def _scores(distances: Array, own: int, sizes: NDArray[np.intp], silent: NDArray[np.bool_]) -> Array:
-    """Silhouettes (b,) of samples of the subclass `own`, from their mean `distances` (b, S), which are overwritten.
+def _at_once(found: "AtOnce", between: Array) -> Array:
+    """The same for all rows together. The means are taken about that of them, so that close ones stay apart."""
+    means, sizes, each = found.clusters.means, found.clusters.sizes, np.arange(len(found.rows))
+    apart = np.array([np.vecdot(means - mean, means - mean) for mean in means])
+    along = found.rows @ (means - means.mean(axis=0)).T
+    distances = found.squares[:, None] + 2 * (along[each, found.own][:, None] - along) + apart[found.own]
+    scores = _scores(distances, between, found.own, sizes, found.silent)
+    return np.asarray(np.bincount(found.own, scores, len(sizes)) / sizes)
 
-    A sample is at distance 0 from itself, also where it is a zero row, which `distances` takes to be at 1.
+
+def _scores(
+    distances: Array, between: Array, own: NDArray[np.intp], sizes: NDArray[np.intp], silent: NDArray[np.bool_]
+) -> Array:
+    """Silhouettes (b,) of samples, each of the subclass `own` (b,), from the squared distances (b, S) of their u from
+    the subclasses' means, which are overwritten. `between` (S,) is what the mean distance has more than that.
+
+    A sample is at distance 0 from itself, also where it is a zero row, which is taken to be at 1 from the others.
     """
-    if sizes[own] == 1:
-        return np.zeros(len(distances))
-    inside = (sizes[own] * distances[:, own] - silent) / (sizes[own] - 1)
-    distances[:, own] = np.inf
+    each, count = np.arange(len(distances)), sizes[own]
+    distances = (np.maximum(distances, 0, out=distances) + between + silent[:, None]) / 2
+    inside = (count * distances[each, own] - silent) / np.maximum(count - 1, 1)
+    distances[each, own] = np.inf
     nearest = distances.min(axis=1)
     larger = np.maximum(inside, nearest)
-    return np.where(larger >= TINY_DISTANCE, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
+    scores = np.where(larger >= TINY_DISTANCE, (nearest - inside) / np.maximum(larger, TINY_DISTANCE), 0.0)
+    return np.where(count > 1, scores, 0.0)
 
 
 SILHOUETTE = Measure(

@@ -112,9 +112,14 @@ def row_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[Array]:
         yield stored.astype(np.float64)
 
 
+def small(site: Site) -> bool:
+    """Whether the site is taken in float64, and each class in one block: Python takes longer than its arithmetic."""
+    return site.shape[0] * site.shape[1] < SHORT_FROM
+
+
 def short_blocks(site: Site, rows: slice, whole: bool = False) -> Iterator[NDArray[np.floating]]:
     """The same in float32, where the site is worth it and holds no more; not to be written to."""
-    many = site.shape[0] * site.shape[1] >= SHORT_FROM
+    many = not small(site)
     for stored in _stored_blocks(site, rows, whole):
         yield np.asarray(stored, np.float32 if many and stored.dtype.itemsize <= 4 else np.float64)
 

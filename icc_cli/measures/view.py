@@ -11,7 +11,7 @@ from icc_cli.errors import FormatError
 from icc_cli.measures import moments
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import Moments
-from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_blocks, short_blocks
+from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_blocks, short_blocks, small
 
 if TYPE_CHECKING:
     from icc_cli.measures.features import Features
@@ -62,15 +62,20 @@ class SiteView:
         largest = np.full(self.shape[1], -np.inf)
         leaves = []
         for group in self.classes:
-            parts = []
-            for rows in group.leaves:
-                blocks = []
-                for block in short_blocks(self.site, rows):
-                    np.maximum(largest, block.max(axis=0), out=largest)
-                    blocks.append(moments.of_block(block))
-                part = moments.merged(blocks)
+            if small(self.site):
+                (block,) = short_blocks(self.site, group.rows, whole=True)
+                np.maximum(largest, block.max(axis=0), out=largest)
+                parts = moments.of_leaves(block, group.leaf_sizes)
+            else:
+                parts = []
+                for rows in group.leaves:
+                    blocks = []
+                    for block in short_blocks(self.site, rows):
+                        np.maximum(largest, block.max(axis=0), out=largest)
+                        blocks.append(moments.of_block(block))
+                    parts.append(moments.merged(blocks))
+            for part in parts:
                 self.need_finite(part.mean)
-                parts.append(part)
             leaves.append(parts)
         return leaves, largest < 0
 

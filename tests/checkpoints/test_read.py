@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from icc_cli.checkpoints import read, weights_sha256
+from icc_cli.checkpoints import Checkpoint, load_into, read, weights_sha256
 from icc_cli.errors import CheckpointError
 
 
@@ -251,3 +251,19 @@ def test_a_whole_module_is_read_when_that_is_allowed(tmp_path):
     with pytest.raises(CheckpointError, match="could run code"):
         read(tmp_path / "net.pt")
     assert read(tmp_path / "net.pt", unsafe_pickle=True).weights_sha256 == weights_sha256(module.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float64])
+@pytest.mark.parametrize("wrong", [None, float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_refused_in_every_precision(dtype, wrong):
+    weight = torch.ones(2, 3)
+    if wrong is not None:
+        weight[1, 2] = wrong
+    checkpoint = Checkpoint(pathlib.Path("a.pt"), {"weight": weight.to(dtype), "bias": torch.zeros(2)}, "0" * 64)
+    model = torch.nn.Linear(3, 2)
+    if wrong is None:
+        load_into(model, checkpoint, "a linear layer")
+        assert torch.equal(model.weight, torch.ones(2, 3))
+    else:
+        with pytest.raises(CheckpointError, match="holds NaN or infinity in 1 of its weights"):
+            load_into(model, checkpoint, "a linear layer")

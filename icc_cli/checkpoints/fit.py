@@ -108,8 +108,7 @@ def _load(model: nn.Module, checkpoint: Checkpoint, spec: str) -> None:
 
 def _finite(tensor: Tensor) -> bool:
     """Whether no number is NaN or infinite; by the least and the largest, which take no memory."""
-    if (
-        not tensor.is_floating_point() or tensor.element_size() < 2 or not tensor.numel()
-    ):  # float8 has no order in torch
+    ordered = tensor.is_floating_point() and tensor.element_size() > 1  # torch cannot compare those of float8
+    if not ordered or not tensor.numel():
         return bool(torch.isfinite(tensor).all())
     return all(map(math.isfinite, torch.stack(torch.aminmax(tensor)).tolist()))

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import subprocess
 from pathlib import Path
 
 import hypothesis
@@ -80,3 +81,15 @@ def caches(checkpoints, tmp_path_factory):
     done = icc("extract", checkpoints, "-o", folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 100 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", folder], check=True)

@@ -78,7 +78,7 @@ def _layout(cache: Cache) -> tuple[object, ...]:
     """What is the same in all parts: the sites, the head, which arrays there are, and what was measured."""
     sites = tuple((site.name, site.kind, site.map_size, site.shape[1], site.dtype) for site in cache.sites)
     arrays = cache.logits and cache.logits.shape[1], cache.sublabels is None
-    return sites, _bytes(cache.head), *arrays, *sorted(cache.metadata["measured"])
+    return sites, _bytes(cache.head), *arrays, *sorted(cache.metadata.get("measured") or ())
 
 
 def _bytes(head: CacheHead | None) -> bytes | None:

@@ -56,9 +56,9 @@ def _deviations(site: Site, classes: Sequence[ClassGroup], dtype: DTypeLike) -> 
                     total += block.sum(axis=0, dtype=np.float64)
                     if kept is not None:
                         kept[piece] = block
-            sizes = [rows.stop - rows.start for rows in group.leaves]
-            leaf_means.append(sums / np.array(sizes)[:, None])
-            means.append(mean_of(leaf_means[-1], sizes))
+            sizes = group.leaf_sizes
+            leaf_means.append(sums / sizes[:, None])
+            means.append(mean_of(leaf_means[-1], sizes.tolist()))
             for piece in pieces(site, group.rows):
                 into = None if kept is None else kept[piece]
                 block = site.rows(piece.start, piece.stop) if into is None else into

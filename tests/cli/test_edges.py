@@ -221,18 +221,6 @@ def test_a_signal_at_any_time_ends_a_command_with_its_code_and_no_traceback(numb
         assert process.returncode in ends and b"Traceback" not in err, (step, process.returncode, err)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 100 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk_in_train_and_in_figures(small_disk):
     (small_disk / "fill").write_bytes(bytes(92 * 1024))
     for arguments in (

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 
 import h5py
 import numpy as np
@@ -221,18 +220,6 @@ def test_an_output_folder_that_cannot_be_made(checkpoint, cache, tmp_path):
 def test_an_output_folder_that_is_read_only(checkpoint, tmp_path):
     (tmp_path / "sub").mkdir(mode=0o500)
     refused(run("extract", checkpoint, "-o", tmp_path / "sub"), 2, "not writable")
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 100 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_full_disk(checkpoint, cache, small_disk):

@@ -107,6 +107,15 @@ def test_a_part_that_lacks_what_was_measured_is_damaged(parts):
     assert done.exit_code == 4 and "are not parts of one cache" in done.stderr
 
 
+def test_a_file_named_as_a_part_that_is_none_is_refused(parts):
+    with h5py.File(parts[1], "r+") as file:
+        said = json.loads(file.attrs["metadata"])
+        del said["rows"], said["measured"]
+        file.attrs["metadata"] = json.dumps(said)
+    done = run("measure", parts[0])
+    assert done.exit_code == 4 and "are not parts of one cache" in done.stderr
+
+
 @pytest.mark.parametrize("text, why", [("4/3", "not i/n"), ("0/3", "not i/n"), ("a", "not i/n"), ("1/31", "31")])
 def test_parts_that_there_cannot_be(network, text, why):
     done = extract("--rows", text)

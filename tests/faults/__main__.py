@@ -4,24 +4,18 @@ python -m tests.faults [--only KIND] [--tries N] [--jobs N] [--quick]
 """
 
 import argparse
-import gc
+import os
 import sys
 import tempfile
 import time
 from importlib import import_module
 
 from icc_cli.resources import cpus
-from tests.faults import runner
+from tests.faults import forked, runner
 
 KINDS = ("kills", "disks", "shared", "mutations", "fields", "sizes")
 MUTATED = 100_000
 """Of a kind that has no end, so many."""
-WARM = (
-    "torch h5py sklearn.datasets scipy.stats PIL.Image matplotlib.backends.backend_pdf icc_cli.cli icc_cli.extraction"
-    " icc_cli.extraction.checkpoint icc_cli.measuring icc_cli.data icc_cli.plots.psi icc_cli.plots.report.page"
-    " icc_cli.plots.report.sections icc_cli.plots.along_training icc_cli.plots.k_curves icc_cli.ranking.rank"
-    " icc_cli.ranking.sources.sets icc_cli.perturbation.record icc_cli.training.workers icc_cli.checkpoints.fit"
-)
 
 
 def main():
@@ -31,10 +25,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=cpus(), help="processes that try (default: one a core)")
     parser.add_argument("--quick", action="store_true", help="a few of each, as `make test` does")
     asked = parser.parse_args()
-    for name in WARM.split():
-        import_module(name)
-    sys.modules["torch"].set_num_threads(1)  # a fork has no other threads, and would wait for them
-    gc.freeze()  # so that forks touch less
+    forked.import_all()
     found, start = {}, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="icc-faults-") as folder:
         for name in asked.only or KINDS:
@@ -49,4 +40,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # what torch has imported would say at length what it did not free

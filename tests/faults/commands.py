@@ -30,6 +30,7 @@ lr = [0.01, 0.1]
 """
 TABLE = "name,lr,bs,gap,m1,m2\n" + "".join(f"n{i},{i % 3},{i % 2},{i * 0.01},{i * i % 7},{-i}\n" for i in range(12))
 RANK = ("table.csv", "--hparams", "lr,bs", "--target", "gap", "--measures", "m1,m2")
+STEPS = ("--ascent-steps", "5", "--tolerance", "0.9")
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,21 @@ COMMANDS = (
     Command("extract", ("extract", "ckpts", "-o", "out")),
     Command("measure and remove", ("measure", "acts", "--k", "3", "--remove-caches", "-o", "out")),
     Command("measure again", ("measure", "acts", "--k", "3", "--force", "-o", "results")),
-    Command("extract a part", ("extract", "ckpts", "--rows", "1/2", "--with-test", "-o", "out")),
+    Command("extract a part", ("extract", "ckpts", "--rows", "1/2", "-o", "out")),
     Command("extract a shard", ("extract", "ckpts", "--shard", "1/1", "-o", "out"), (("ICC_INPUT_LIST", "out/list"),)),
     Command("measure from memory", ("measure", "ckpts", "--k", "3", "-o", "out")),
     Command("sharpness", ("sharpness", "ckpts", "--mode", "random", "--tolerance", "0.9", "-o", "out")),
-    Command("train", ("train", "--preset", "grid.toml", "--jobs", "1", "--save-epochs", "1", "-o", "out")),
+    Command("train", ("train", "--preset", "grid.toml", "--jobs", "1", "--save-epochs", "0,1,2", "-o", "out")),
     Command("plot", ("plot", "psi", *RANK, "-o", "out/psi.pdf", "--data", "out/psi.csv")),
     Command("report", ("report", "results", "-o", "out/report.html")),
+    Command("extract both splits", ("extract", "ckpts", "--with-test", "--store-dtype", "float16", "-o", "out")),
+    Command("measure at every k", ("measure", "acts", "--all-k", "--per-site", "-o", "out")),
+    Command("sharpness of kernels", ("sharpness", "ckpts", "--kernels-only", *STEPS, "-o", "out")),
+    Command("sharpness at worst", ("sharpness", "ckpts", "--mode", "worst", *STEPS, "-o", "out")),
+    Command("rank in LaTeX", ("rank", *RANK, "-o", "out/rank.tex")),
+    Command("rank checkpoints", ("rank", *RANK, "--checkpoints", "-o", "out/rank.json")),
+    Command("plot a scatter", ("plot", "scatter", *RANK, "-o", "out/scatter.png", "--data", "out/scatter.csv")),
+    Command("plot axes", ("plot", "axes", *RANK, "-o", "out/axes.svg", "--data", "out/axes.csv")),
 )
 
 

@@ -1,10 +1,7 @@
 """Good files of every format that icc reads, small, to be spoiled field by field."""
 
-import gc
-import importlib
 import io
 import json
-import pkgutil
 import shutil
 import zipfile
 from pathlib import Path
@@ -19,27 +16,14 @@ COUNT = 12
 NET = {"num_classes": 2, "base_width": 2, "in_channels": 1, "input_size": 8}
 
 
-def _import_all():
-    """Have every module that commands import, so that no fork has to."""
-    import icc_cli
-
-    for found in pkgutil.walk_packages(icc_cli.__path__, "icc_cli."):
-        if not found.name.startswith(("icc_cli.__main__", "icc_cli.integrations")):
-            importlib.import_module(found.name)
-    importlib.import_module("matplotlib.pyplot")
-    gc.freeze()  # so that forks touch less
-
-
 class Good:
     """Good files in `folder`; each try takes a fresh folder below it."""
 
     def __init__(self, folder):
         from icc_cli.models.spec import ModelSpec, build
 
-        _import_all()
         self.folder = Path(folder)
         self.count = COUNT
-        torch.set_num_threads(1)  # a fork has no other threads, and would wait for them
         torch.manual_seed(0)
         self._state = dict(build(ModelSpec("vgg", NET)).state_dict())
         self._data = self.folder / "d.npz"

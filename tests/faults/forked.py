@@ -1,7 +1,10 @@
 """`icc` in a fork of this process, with a limit of time and of memory: what it printed, and how it ended."""
 
 import contextlib
+import gc
+import importlib
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -19,6 +22,23 @@ SLOWEST = 6
 MEMORY = 2 * 2**30
 UNHANDLED = 99
 CODES = (0, 1, 2, 3, 4)
+LATE = (
+    "h5py matplotlib.backends.backend_pdf matplotlib.backends.backend_svg PIL.Image pydantic scipy.stats sklearn.datasets"
+    " torch._dynamo torch.utils.serialization.config"
+)
+"""What commands import of others as they go."""
+
+
+def import_all():
+    """Have all imported that commands import, so that no fork has to."""
+    import icc_cli
+
+    ours = (found.name for found in pkgutil.walk_packages(icc_cli.__path__, "icc_cli."))
+    for name in (*ours, *LATE.split()):
+        if not name.startswith(("icc_cli.__main__", "icc_cli.integrations")):
+            importlib.import_module(name)
+    sys.modules["torch"].set_num_threads(1)  # a fork has no other threads, and would wait for them
+    gc.freeze()  # so that forks touch less
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,15 @@ MEMORY = 2 * 2**30
 UNHANDLED = 99
 CODES = (0, 1, 2, 3, 4)
 LATE = (
-    "h5py matplotlib.backends.backend_pdf matplotlib.backends.backend_svg PIL.Image pydantic scipy.stats sklearn.datasets"
-    " torch._dynamo torch.utils.serialization.config"
+    "h5py",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "PIL.Image",
+    "pydantic",
+    "scipy.stats",
+    "sklearn.datasets",
+    "torch._dynamo",
+    "torch.utils.serialization.config",
 )
 """What commands import of others as they go."""
 
@@ -34,7 +41,7 @@ def import_all():
     import icc_cli
 
     ours = (found.name for found in pkgutil.walk_packages(icc_cli.__path__, "icc_cli."))
-    for name in (*ours, *LATE.split()):
+    for name in (*ours, *LATE):
         if not name.startswith(("icc_cli.__main__", "icc_cli.integrations")):
             importlib.import_module(name)
     sys.modules["torch"].set_num_threads(1)  # a fork has no other threads, and would wait for them

@@ -12,6 +12,7 @@ from icc_cli.catalog import About, Sign
 from icc_cli.errors import FormatError
 from icc_cli.files import check_there
 from icc_cli.measures.result import SiteValues
+from icc_cli.resources import check_text
 from icc_cli.shapes import (
     fields,
     items,
@@ -185,6 +186,7 @@ def read(path: Path) -> Iterator[Record]:
     """The records of one file, in order; FormatError when it is damaged or holds none."""
     check_there(path, pipes=True)
     try:
+        check_text(path, FormatError)
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"cannot read {path} as records: {error}.") from error

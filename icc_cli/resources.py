@@ -17,6 +17,8 @@ LARGEST_KEPT = 32 * 2**20
 """Bytes of the largest array whose memory `keep_freed_memory` keeps: the most that glibc accepts."""
 LITTLE = 16 * 2**20
 """Bytes for which no machine is asked what it has."""
+MEMORY_OF_TEXT = 4
+"""Times its bytes that text takes while it is read."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """mallopt's parameters, from glibc's malloc.h."""
 
@@ -82,10 +84,19 @@ def torch_threads(processes: int) -> None:
     share_threads(processes)
 
 
-def check_memory(needed: float, what: str, error: type[IccError], hint: str = "") -> None:
-    """An error, before `what` is begun, when it takes more bytes of memory than are free."""
-    if needed > LITTLE and needed > (free := free_memory()):
-        raise error(f"{what} takes {needed / 2**30:,.1f} GiB of memory, and {free / 2**30:,.1f} GiB are free.", hint)
+def check_memory(needed: float, what: str, error: type[IccError], hint: str = "", free: float | None = None) -> None:
+    """An error, before `what` is begun, when it takes more bytes of memory than are free (by default, now)."""
+    if needed <= LITTLE:
+        return
+    free = free_memory() if free is None else free
+    if needed > free:
+        size = f"{needed / 2**30:,.1f}" if needed < 2**60 else "over 10^9"
+        raise error(f"{what} takes {size} GiB of memory, and {free / 2**30:,.1f} GiB are free.", hint)
+
+
+def check_text(path: Path, error: type[IccError]) -> None:
+    """An error, before a file of text is read as a whole, when that takes more memory than is free."""
+    check_memory(MEMORY_OF_TEXT * path.stat().st_size, f"reading {path}", error)
 
 
 def free_memory() -> int:

@@ -44,11 +44,12 @@ class Subject:
     def network(self) -> "tuple[Subject, nn.Module]":
         """The checkpoint's network with its weights, and the subject with the arguments that their shapes settle."""
         from icc_cli.checkpoints import load_into
+        from icc_cli.models.spec import shown_arguments
 
         with blamed_on(self.checkpoint):
             spec, module = self.networks.build(self.model, self.checkpoint.state)
-        given = ", ".join(f"{key}={value}" for key, value in self.model.args.items())
-        load_into(module, self.checkpoint, f"{spec.spec} with {given}" if given else spec.spec)
+        given = f" with {shown_arguments(self.model.args)}" if self.model.args else ""
+        load_into(module, self.checkpoint, f"{spec.spec}{given}")
         return replace(self, model=spec), module
 
 

@@ -171,7 +171,9 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
         "entries that fit": fit.fitting,
         "entries that do not fit": fit.lines(),
     }
-    shape, found = look_at(network, _shapes(image) or sample_shapes(network, spec.args), which)
+    shapes = _shapes(image) or sample_shapes(network, spec.args)
+    with blamed_on(checkpoint):
+        shape, found = look_at(network, shapes, which)
     return {
         **facts,
         "image": " x ".join(map(str, shape)),

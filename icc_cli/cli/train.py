@@ -143,7 +143,7 @@ def _train(
     from icc_cli import resources
     from icc_cli.files import make_folder
     from icc_cli.training.run import finished, forget
-    from icc_cli.training.workers import run_all
+    from icc_cli.training.workers import check_room, run_all
 
     make_folder(work[0].folder)
     results: dict[str, Result] = {}
@@ -159,6 +159,7 @@ def _train(
         report.note(f"{len(results)} of {len(work)} networks are up to date; skipped (--force to redo).")
     if left:
         jobs = jobs or (4 if device.type == "cuda" else resources.cpus())
+        check_room(left, dataset, device, jobs)
         failures = 0
         with report.progress(f"training {len(left)} networks", sum(_cost(task) for task in left)) as advance:
             done: dict[str, int] = {}

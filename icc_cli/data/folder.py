@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.data.dataset import Dataset, Split
-from icc_cli.data.resize import fitted, shape_after
+from icc_cli.data.resize import fitted, shape_after, unread
 from icc_cli.errors import DataError
 from icc_cli.resources import cpus
 
@@ -38,7 +38,7 @@ class ImageFiles:
 
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         chosen = self.files[rows] if isinstance(rows, slice) else [self.files[row] for row in rows]
-        images = np.empty((len(chosen), *self.shape[1:]), np.uint8)
+        images = unread((len(chosen), *self.shape[1:]))
         for row, image in enumerate(_threads().map(self._read, chosen)):
             images[row] = image
         return images

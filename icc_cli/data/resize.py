@@ -1,10 +1,14 @@
 """`--image-size`: every image becomes a square of the same side."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from icc_cli.errors import DataError
+from icc_cli.resources import check_memory
 
 if TYPE_CHECKING:
     from icc_cli.data.dataset import Images
@@ -31,6 +35,13 @@ def shape_after(width: int, height: int, size: int | None) -> tuple[int, int]:
     return (height, width) if size is None else (size, size)
 
 
+def unread(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array for images (N, H, W, C) that are to be read; DataError when it takes more memory than is free."""
+    what = f"reading {shape[0]} images of {shape[2]} x {shape[1]} pixels"
+    check_memory(math.prod(shape), what, DataError, "Is --image-size right?")
+    return np.empty(shape, np.uint8)
+
+
 @dataclass(frozen=True)
 class Resized:
     """Images that are resized when they are read: (N, H, W, C) uint8 to (N, size, size, C)."""
@@ -49,7 +60,7 @@ class Resized:
         from PIL import Image
 
         images = self.images[rows]
-        found = np.empty((len(images), *self.shape[1:]), np.uint8)
+        found = unread((len(images), *self.shape[1:]))
         for row, image in enumerate(images):
             for channel in range(self.shape[3]):
                 found[row, :, :, channel] = np.asarray(fitted(Image.fromarray(image[:, :, channel]), self.size))

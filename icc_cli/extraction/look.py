@@ -1,16 +1,18 @@
 """What a network's sites are, seen without its data: for `icc inspect`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from icc_cli.errors import CheckpointError
+from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.extraction.arguments import Arguments
 from icc_cli.extraction.how import Sites
 from icc_cli.extraction.inference import inference
 from icc_cli.extraction.study import FEW, Study, study
+from icc_cli.resources import check_memory
 
 SIDES = (224, 32, 28, 64, 96, 16, 8, 128, 256, 299, 384)
 """Of images that networks are customarily made for, in the order in which they are tried."""
@@ -50,6 +52,7 @@ def look_at(network: nn.Module, shapes: Sequence[tuple[int, ...]], wanted: Sites
 
 
 def _samples(network: nn.Module, shape: tuple[int, ...]) -> list[torch.Tensor]:
+    check_memory(4 * FEW * math.prod(shape), f"a pass of {FEW} samples {shape}", UsageError, "Is their size right?")
     generator = torch.Generator().manual_seed(0)
     found = [torch.randn(FEW, *shape, generator=generator)]
     sizes = [module.num_embeddings for module in network.modules() if isinstance(module, nn.Embedding)]

@@ -33,13 +33,14 @@ def build_for(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.
 
 
 def _inferred(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.Module]:
+    held = sum(tensor.numel() for tensor in state.values())
     try:
-        network = build(spec)
+        network = build(spec, held)
     except UsageError as error:
         if CLASSES in spec.args:
             raise
         try:
-            network = build(_with(spec, {CLASSES: PLACEHOLDER}))
+            network = build(_with(spec, {CLASSES: PLACEHOLDER}), held)
         except UsageError:
             raise error from None
         spec, given = _with(spec, {CLASSES: PLACEHOLDER}), spec.args
@@ -53,7 +54,7 @@ def _inferred(spec: ModelSpec, state: dict[str, Tensor]) -> tuple[ModelSpec, nn.
     candidates = [{**settled, name: min(channels)} for name in CHANNELS if name not in given] if channels else [settled]
     for arguments in candidates:
         try:
-            inferred = build(_with(spec, arguments))
+            inferred = build(_with(spec, arguments), held)
         except UsageError:
             continue
         if arguments and not any(_differences(inferred, state)):

@@ -1,6 +1,7 @@
 """`--model SPEC`: a built-in network, torchvision's, timm's, or anyone's factory."""
 
 import ast
+import contextlib
 import copy
 import inspect
 import sys
@@ -15,6 +16,7 @@ from torch import nn
 from icc_cli.errors import UsageError
 from icc_cli.loading import Inside, belongs, named, reason
 from icc_cli.models.vgg import vgg
+from icc_cli.models.weighed import Weighed
 from icc_cli.models.wide_resnet import wrn
 from icc_cli.nearest import did_you_mean, nearest
 from icc_cli.shapes import JsonObject, counted, fields, finite, require
@@ -60,8 +62,9 @@ def parse(text: str, arguments: Sequence[str] = ()) -> ModelSpec:
     return ModelSpec(text, _arguments(arguments))
 
 
-def build(spec: ModelSpec) -> nn.Module:
-    """The network, untrained. UsageError when it is not known, or does not take its arguments."""
+def build(spec: ModelSpec, held: int | None = None) -> nn.Module:
+    """The network, untrained. UsageError when it is not known, does not take its arguments, or, with those of icc and
+    of libraries, is larger than the memory, or than `held` weights that are to be loaded could be of."""
     factory = _factory(spec.spec)
     if spec.spec in BUILT_IN:
         require(_OF_OURS, spec.args, f"the model {spec.spec}", f"It takes {_parameters(factory)}.", UsageError)
@@ -72,14 +75,16 @@ def build(spec: ModelSpec) -> nn.Module:
                     f"the argument {name} of {spec.spec} would read or download weights.",
                     "Leave it out; icc takes weights from checkpoints.",
                 )
+    weighed = Weighed(f"the model {spec.spec} with {shown_arguments(spec.args)}", held)
     try:
-        model = factory(**spec.args)
+        with contextlib.nullcontext() if spec.runs_user_code else weighed:
+            model = factory(**spec.args)
     except UsageError:
         raise
     except Exception as error:
         # Whatever a foreign factory raises, the user has to hear which factory and why.
         raise UsageError(
-            f"the model {spec.spec} cannot be made with {_shown(spec.args)}: {reason(error)}.",
+            f"the model {spec.spec} cannot be made with {shown_arguments(spec.args)}: {reason(error)}.",
             f"It takes {_parameters(factory)}.",
         ) from error
     if isinstance(model, tuple | list):  # (network, optimizer), and the like
@@ -97,6 +102,15 @@ def build(spec: ModelSpec) -> nn.Module:
     if isinstance(factory, Inside):
         belongs(model, factory.world)
     return model
+
+
+def bytes_of(spec: ModelSpec) -> int:
+    """Bytes of the network's weights, which are not made; 0 for code that is the user's. UsageError as `build`."""
+    if spec.runs_user_code:
+        return 0
+    with torch.device("meta"):
+        network = build(spec)
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
 def _factory(spec: str) -> Callable[..., Any]:
@@ -196,5 +210,6 @@ def _parameters(factory: Callable[..., Any]) -> str:
     return ", ".join(names) or "no arguments that are known"
 
 
-def _shown(arguments: JsonObject) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in arguments.items()) or "no arguments"
+def shown_arguments(arguments: JsonObject) -> str:
+    """Arguments as messages say them: long ones are cut."""
+    return ", ".join(f"{key}={value!r:.60}" for key, value in arguments.items())[:300] or "no arguments"

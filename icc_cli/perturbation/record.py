@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from icc_cli import __version__, records
 from icc_cli.cache import content_key
-from icc_cli.errors import CheckpointError
+from icc_cli.errors import CheckpointError, UsageError
 from icc_cli.perturbation.estimate import Settings
 from icc_cli.records import Record
+from icc_cli.resources import check_memory
 from icc_cli.shapes import JsonObject
 from icc_cli.subject import Subject
 
@@ -37,11 +38,13 @@ def record_of(
 ) -> Record:
     """The record of `subject`. CheckpointError, naming the file, when the network does not take the data."""
     from icc_cli.perturbation.samples import chosen, of_split
-    from icc_cli.perturbation.sharpness import seed_of, sharpness_on
+    from icc_cli.perturbation.sharpness import bytes_of, seed_of, sharpness_on
 
     checkpoint, data = subject.checkpoint, subject.data
     _, network = subject.network()
     rows = chosen(len(data.train), settings.max_samples, settings.seed)
+    needed = bytes_of(network, data.train, len(rows), settings) if device.type == "cpu" else 0
+    check_memory(needed, f"{checkpoint.path}: the search", UsageError, "Take fewer samples with --max-samples.")
     samples = of_split(data.train, subject.normalisation, device, rows)
     seed = seed_of(settings, checkpoint.weights_sha256)
     try:

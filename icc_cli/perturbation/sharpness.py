@@ -1,10 +1,12 @@
 """The four sharpness measures of one network."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import nn
 
+from icc_cli.data import Split
 from icc_cli.extraction.inference import exact_float32
 from icc_cli.loading import world_of
 from icc_cli.perturbation import alpha, reference, sigma
@@ -22,6 +24,8 @@ MEASURES = {
 }
 """Each measure's mode, and whether it perturbs kernels alone (by default with batch norm on batch statistics)."""
 REFERENCE_DRAWS = 10
+COPIES = {"random": 3, "worst": 6}
+"""Of the weights: a copy, the scales and a draw; or a copy, the box and its radii, the point and its gradient."""
 BATCH = 512
 """Samples of one forward pass, at the most."""
 
@@ -88,6 +92,13 @@ def wanted(settings: Settings) -> list[str]:
         for name, (mode, kernels) in MEASURES.items()
         if mode in settings.modes and (kernels or not settings.kernels_only)
     ]
+
+
+def bytes_of(network: nn.Module, split: Split, rows: int, settings: Settings) -> int:
+    """Bytes that `rows` images of `split`, and the weights in all the copies that a search holds, take at the least."""
+    weights = sum(tensor.nbytes for tensor in network.parameters())
+    images = 0 if split.inputs is not None else rows * math.prod(split.images.shape[1:])
+    return images + weights * max(COPIES[mode] for mode in settings.modes)
 
 
 def _estimate(space: WeightSpace, mode: str, settings: Settings, seed: str, clean: float) -> Estimate:

@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 import torch
 
-from tests.faults.files import Good
-from tests.faults.forked import holds
+from tests.faults.files import NET, Good
+from tests.faults.forked import holds, import_all
 
 NAME = "sizes"
 HUGE = 2**37
@@ -37,7 +37,7 @@ def group(name: str) -> str:
 def tries(folder: Path) -> Iterator[Try]:
     """Each try's name, and what raises AssertionError when it does not hold."""
     good = Good(folder)
-    for make in (_caches, _checkpoints, _grids, _records, _arrays):
+    for make in (_caches, _checkpoints, _lying, _grids, _records, _arrays):
         yield from make(good)
 
 
@@ -130,6 +130,50 @@ def _checkpoints(good: Good) -> Iterator[Try]:
     yield "checkpoint of 2^37 bytes", partial(_refused, good, "net.pt", _long, inspect, 3, "net.pt")
 
 
+def _lying(good: Good) -> Iterator[Try]:
+    """Arguments of the model that have nothing to do with the weights."""
+    billion = 10**9
+    lies = {
+        **{f"{key} = 10^9": {key: billion} for key in ("num_classes", "base_width", "in_channels")},
+        **{f"{key} = 10^9": {key: 1e9} for key in ("width", "depth")},
+        "depth = 10^300": {"depth": 1e300},
+    }
+    image = partial(torch.save, {**good.checkpoint(), "model": {"spec": "vgg", "args": {**NET, "input_size": billion}}})
+    look = partial(_refused, good, "net.pt", image, ("inspect", "net.pt"), 2, "net.pt", "memory")
+    yield "checkpoint of input_size = 10^9, inspect", look
+    data = {**good.checkpoint()["data"], "image_size": billion}
+    resized = partial(torch.save, {**good.checkpoint(), "data": data})
+    commands = (("inspect", "net.pt"), ("extract", "net.pt"), ("sharpness", "net.pt"), ("measure", "net.pt"))
+    for name, args in lies.items():
+        lie = partial(torch.save, {**good.checkpoint(), "model": {"spec": "vgg", "args": {**NET, **args}}})
+        word = "more than 16,384 tensors" if "depth" in name else "many more than are there"
+        for command in commands if "base" in name else commands[:2]:
+            do = partial(_refused, good, "net.pt", lie, command, 2, "net.pt", word)
+            yield f"checkpoint of {name}, {command[0]}", do
+    for command in commands[1:]:
+        do = partial(_refused, good, "net.pt", resized, command, 2, "memory", "--image-size")
+        yield f"checkpoint of image_size = 10^9, {command[0]}", do
+    lists = {"spec": "torchvision:mobilenet_v2", "args": {"inverted_residual_setting": [[6, 16, 1, 1]] * 100_000}}
+    of_library = partial(torch.save, {**good.checkpoint(), "model": lists})
+    do = partial(_refused, good, "net.pt", of_library, ("inspect", "net.pt"), 2, "net.pt", "tensors")
+    yield "checkpoint of an argument of 100,000 lists", do
+    wide = partial(_wide, good)
+    search = ("sharpness", "net.pt", "--mode", "worst")
+    yield (
+        "checkpoint whose sharpness does not fit",
+        partial(_refused, good, "net.pt", wide, search, 2, "net.pt: the search takes", memory=SMALL),
+    )
+
+
+def _wide(good, path):
+    """A checkpoint of 50 MB."""
+    from icc_cli.models.spec import ModelSpec, build
+
+    model = {"spec": "vgg", "args": {**NET, "base_width": 120}}
+    state = build(ModelSpec(**model)).state_dict()
+    torch.save({**good.checkpoint(), "model": model, "state_dict": dict(state)}, path)
+
+
 def _bomb(path):
     stream = io.BytesIO()
     torch.save({"weight": torch.zeros(2)}, stream)
@@ -156,6 +200,17 @@ def _grids(good: Good) -> Iterator[Try]:
     for name, (text, word) in texts.items():
         write = partial(_write, text)
         yield f"grid of {name}", partial(_refused, good, "g.toml", write, train, 2, "g.toml", word)
+    grid = '[data]\nspec = "digits"\n[model]\nspec = "vgg"\n[grid]\n'
+    large = {
+        "base_width = [1000000000]": "memory",
+        "depth = [1e9]": "tensors",
+        "width = [1e300]": "memory",
+        "base_width = [300, 310, 320]": "3 at once",
+    }
+    train = ("train", "--preset", "g.toml", "--jobs", "3")
+    for name, word in large.items():
+        write = partial(_write, grid + name)
+        yield f"grid of networks with {name}", partial(_refused, good, "g.toml", write, train, 2, word)
 
 
 def _write(text, path):
@@ -169,11 +224,19 @@ def _records(good: Good) -> Iterator[Try]:
     write = partial(_write, "\n".join(map(json.dumps, records)))
     rank, report = ("rank", "r.jsonl"), ("report", "r.jsonl", "-o", "r.html")
     yield "records of 3,000 hyperparameters", partial(_read, good, "r.jsonl", write, rank, report)
+    for command in (rank, report, ("plot", "psi", "r.jsonl", "-o", "f.svg")):
+        name = f"records of 2^37 bytes, {command[0]}"
+        yield name, partial(_refused, good, "r.jsonl", _sparse, command, 4, "r.jsonl", "memory", memory=SMALL)
     table = ("rank", "t.csv.gz", "--hparams", "a", "--measures", "b", "--target", "c")
     yield (
         "table that unpacks to 4 GB",
         partial(_refused, good, "t.csv.gz", _unpacked, table, 4, "t.csv.gz", memory=SMALL),
     )
+
+
+def _sparse(path):
+    with path.open("wb") as stream:
+        stream.truncate(HUGE)
 
 
 def _unpacked(path):
@@ -198,6 +261,7 @@ def _packed(path):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
+        import_all()
         for name, run in tries(Path(folder)):
             if all(word in name for word in sys.argv[1:]):
                 try:

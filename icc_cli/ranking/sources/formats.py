@@ -13,14 +13,12 @@ from icc_cli.files import check_there, is_file, is_folder
 from icc_cli.ranking.sources import lightning, lm_eval
 from icc_cli.ranking.sources.delimited import DELIMITERS, read_rows
 from icc_cli.ranking.sources.exports import NESTED
-from icc_cli.resources import free_memory
+from icc_cli.resources import MEMORY_OF_TEXT, check_text, free_memory
 from icc_cli.shapes import JsonObject, anything, cells, fields, fits, items, mapping, parsed, require, table, text
 
 Cells = JsonObject
 
 COMPRESSED = ".gz"
-MEMORY_OF_TEXT = 4
-"""Times its bytes that text takes while it is read."""
 RAY = "result.json"
 PARQUET = ".parquet"
 _ROWS = items(cells)
@@ -63,6 +61,7 @@ def rows_of(path: Path) -> list[Cells]:
     if suffix_of(path) == PARQUET:
         return _parquet(path)
     with opened(path) as lines:
+        check_text(path, FormatError)
         text = lines.read()
     return text_rows(text, str(path))
 
@@ -196,6 +195,7 @@ def _beginning(path: Path) -> str:
     """The text of a JSON file, or the first line where that is an object by itself."""
     try:
         with opened(path) as lines:
+            check_text(path, FormatError)
             first = lines.readline()
             try:
                 parsed(first, path)

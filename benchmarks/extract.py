@@ -193,8 +193,8 @@ def steady(count: int, repeats: int) -> Iterator[Row]:
                 network(*samples.inputs(np.arange(2), cpu).positional)
             floor, seen, pooled, written = alternating(
                 partial(loop, nullcontext()),
-                partial(loop, Capture(network, Sites(exclude=("*",)), look.poolings)),
-                partial(loop, Capture(network, Sites(), look.poolings)),
+                partial(loop, Capture(network, Sites(exclude=("*",)), look.known)),
+                partial(loop, Capture(network, Sites(), look.known)),
                 whole,
                 repeats=repeats,
             )

@@ -187,8 +187,8 @@ def _fit_and_sites(checkpoint: "Checkpoint", spec: Any, image: str | None, which
                 "kind": site.kind,
                 "neurons": site.neurons,
                 "map_size": site.map_size,
-                "axis": found.poolings[site.name].axis,
-                "because": found.poolings[site.name].because,
+                "axis": found.known.poolings[site.name].axis,
+                "because": found.known.poolings[site.name].because,
             }
             for site in found.sites
         ],

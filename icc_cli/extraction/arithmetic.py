@@ -21,6 +21,14 @@ COPIES = ("to", "type", "type_as", "float", "double", "half", "bfloat16", "int",
 PRODUCTS = ("mul", "multiply", "__mul__", "__rmul__", "__imul__")
 LARGER = ("maximum", "fmax", "max", "clamp_min", "clamp", "clip")
 ZEROS = ("zeros", "zeros_like", "new_zeros")
+_NAMES = frozenset(
+    (*COMPARISONS, *OPPOSITES, *COPIES, *PRODUCTS, *LARGER, *ZEROS, "where", "masked_fill", "__setitem__")
+)
+
+
+def is_arithmetic(function: Callable[..., Any], name: str) -> bool:
+    """Whether a call of `function`, of this name, may be part of a ReLU, or undo one."""
+    return name in _NAMES or _in_place(function)
 
 
 class Arithmetic:

@@ -1,9 +1,11 @@
 """Seeing the input of every activation function as it is called, whatever module or function calls it."""
 
+import functools
 import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
@@ -15,12 +17,12 @@ from torch.utils.hooks import RemovableHandle
 
 from icc_cli.cache import SiteInfo
 from icc_cli.errors import CheckpointError
-from icc_cli.extraction.arithmetic import Arithmetic
+from icc_cli.extraction.arithmetic import Arithmetic, is_arithmetic
 from icc_cli.extraction.beneath import Beneath
 from icc_cli.extraction.calls import tensors
 from icc_cli.extraction.follow import Follower, name_of_call
-from icc_cli.extraction.functions import name_of
-from icc_cli.extraction.head import LinearCall, linear_call
+from icc_cli.extraction.functions import may_be_activation, name_of
+from icc_cli.extraction.head import LinearCall, is_linear, linear_call
 from icc_cli.extraction.how import Sites
 from icc_cli.extraction.pooling import Pooling, pooling_of
 
@@ -34,6 +36,14 @@ FUSED = {
 """Recurrent layers that call activation functions inside one operation, once a time step."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a pass over a network has shown: by site, where its neurons are; and the modules that call activations."""
+
+    poolings: Mapping[str, Pooling]
+    callers: frozenset[str]
+
+
 class Capture(TorchFunctionMode):
     """While active, collects the pooled pre-activations of every activation call in `model`'s forward pass.
 
@@ -42,9 +52,8 @@ class Capture(TorchFunctionMode):
     module is no activation module itself ("layer1.0.relu", "block.relu", "relu" in the root); the second and
     later calls of one name get "#1", "#2", in the order of the forward pass.
 
-    `wanted` says which calls are sites. `poolings` says, by site, where the neurons are, as an earlier pass found it;
-    without it every pass is followed call by call to find it. With `beneath`, calls that Python does not make
-    (TorchScript's) are seen too, at a cost.
+    `wanted` says which calls are sites. `known` is what an earlier pass has found; without it every pass is followed
+    call by call to find it. With `beneath`, calls that Python does not make (TorchScript's) are seen too, at a cost.
 
     Use as a context manager around one forward pass, or around several that each follow a `begin`; `take` then gives
     the last pass's sites, and `seen` how often each activation function was called, wanted or not.
@@ -54,15 +63,15 @@ class Capture(TorchFunctionMode):
         self,
         model: nn.Module,
         wanted: Sites = Sites(),  # noqa: B008
-        poolings: Mapping[str, Pooling] | None = None,
+        known: Known | None = None,
         beneath: bool = False,
     ) -> None:
         super().__init__()
         self._root, self._wanted = model, wanted
         self._activations = frozenset(wanted.activations)
         self._names = {module: _plain(name) for name, module in model.named_modules()}
-        self._known = poolings
-        self._follower = Follower() if poolings is None else None
+        self._known = known
+        self._follower = Follower() if known is None else None
         self._beneath = Beneath(self._record) if beneath else None
         self._contexts = ExitStack()
         self._arithmetic = Arithmetic()
@@ -72,8 +81,8 @@ class Capture(TorchFunctionMode):
         self._values: list[Tensor] = []
         self._hooks: list[RemovableHandle] = []
         self._samples = 0
-        self.poolings: dict[str, Pooling] = {}
-        """By site, where the neurons of the last pass are."""
+        self._poolings: dict[str, Pooling] = {}
+        self._callers: set[str] = set()
         self.fused: dict[str, str] = {}
         """Recurrent layers of the last pass that call a wanted function inside, and which."""
         self.squashed: weakref.ref[Tensor] | None = None
@@ -90,12 +99,14 @@ class Capture(TorchFunctionMode):
         self._calls.clear()
         self.seen.clear()
         self._sites, self._values, self.largest = [], [], 0
-        self.poolings, self.fused, self.squashed, self.linear = {}, {}, None, None
+        self._poolings, self.fused, self.squashed, self.linear = {}, {}, None, None
+        self._callers.clear()
 
     def __enter__(self) -> "Capture":
         self.begin()
-        for module in self._names:
-            if not isinstance(module, torch.jit.ScriptModule):  # which takes no such hooks; `beneath` sees inside
+        for module, name in self._names.items():
+            hooked = self._known is None or name in self._known.callers
+            if hooked and not isinstance(module, torch.jit.ScriptModule):  # takes no such hooks; `beneath` sees inside
                 self._hooks.append(module.register_forward_pre_hook(self._entered, with_kwargs=True))
                 self._hooks.append(module.register_forward_hook(self._left, always_call=True))
         if self._beneath is not None:
@@ -116,6 +127,8 @@ class Capture(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        if self._follower is None and _is_passed_over(func):
+            return func(*args, **kwargs)
         called = name_of_call(func)
         name = name_of(func, args, kwargs)
         if name is not None:
@@ -142,6 +155,11 @@ class Capture(TorchFunctionMode):
         return self._sites, self._values
 
     @property
+    def known(self) -> Known:
+        """What the last pass has shown."""
+        return Known(dict(self._poolings), frozenset(self._callers))
+
+    @property
     def saw_beneath(self) -> bool:
         """Whether a call that is wanted was seen by `Beneath` alone."""
         return self._beneath is not None and any(name in self._activations for name in self._beneath.found)
@@ -151,6 +169,7 @@ class Capture(TorchFunctionMode):
         self.largest = max(self.largest, preactivation.numel())
         if function not in self._activations:
             return
+        self._callers.add(self._path())
         name = self._site_name(function)
         if not self._is_wanted(name):
             return
@@ -162,7 +181,7 @@ class Capture(TorchFunctionMode):
         pooling = self._pooling(name, preactivation)
         pooled = pooling(preactivation)
         count, neurons = pooled.shape
-        self.poolings[name] = pooling
+        self._poolings[name] = pooling
         self._sites.append(
             SiteInfo(name, pooling.kind, neurons, preactivation.numel() // max(1, count * neurons) if neurons else 0)
         )
@@ -170,7 +189,7 @@ class Capture(TorchFunctionMode):
 
     def _pooling(self, name: str, preactivation: Tensor) -> Pooling:
         if self._known is not None:
-            pooling = self._known.get(name)
+            pooling = self._known.poolings.get(name)
             if pooling is None or pooling.dimensions != preactivation.dim():
                 raise CheckpointError("the model calls its activation functions differently from batch to batch.")
             return pooling
@@ -219,6 +238,13 @@ class Capture(TorchFunctionMode):
             self._stack.pop()
         if self._follower is not None:
             self._follower.passed(inputs, output)
+
+
+@functools.cache
+def _is_passed_over(function: Callable[..., Any]) -> bool:
+    """Whether calls of `function`, of which there are many and short ones, say nothing of the sites or of the head."""
+    name = name_of_call(function)
+    return not (may_be_activation(function) or is_linear(function) or is_arithmetic(function, name) or name in FUSED)
 
 
 def _plain(name: str) -> str:

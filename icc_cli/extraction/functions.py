@@ -57,6 +57,11 @@ NAMES = (*SPELLINGS, "hardtanh")
 _NAME_OF = {function: name for name, functions in SPELLINGS.items() for function in functions}
 
 
+def may_be_activation(function: Callable[..., Any]) -> bool:
+    """Whether a call of `function` is an activation, whatever its arguments or with some."""
+    return function in _NAME_OF or function in CONDITIONAL
+
+
 def name_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
     """The activation function that a call of `function` is, or None."""
     name = _NAME_OF.get(function)

@@ -33,11 +33,15 @@ class LinearCall:
         return HeadWeights(weight, bias.numpy(force=True).copy())
 
 
+def is_linear(function: Callable[..., Any]) -> bool:
+    return function is F.linear
+
+
 def linear_call(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
 ) -> LinearCall | None:
     """The call, when `function` is the linear layer's."""
-    if function is not F.linear or not isinstance(output, Tensor):
+    if not is_linear(function) or not isinstance(output, Tensor):
         return None
     given = dict(zip(("input", "weight", "bias"), args, strict=False)) | dict(kwargs)
     return LinearCall(given["input"], given["weight"], given.get("bias"), output)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from icc_cli.errors import CheckpointError
@@ -10,6 +12,8 @@ from icc_cli.extraction.axes import Axes, kind_of
 AXIS_HINT = (
     "Say which axis holds its units or channels: --neuron-axis '{name}=1', counted from 0, or from -1 at the end."
 )
+VECTOR = 32
+"""Channels that torch's maximum takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,19 @@ class Pooling:
         """Pooled pre-activations (samples, neurons), which share no memory with what was given."""
         if self.split is not None:
             preactivation = preactivation.reshape(self.split)
-        # In float32 at once: on a CPU the maximum of bfloat16 maps is up to 20 times slower, and the same.
-        pooled = preactivation.float().amax(dim=self.reduced) if self.reduced else preactivation.clone()
+        pooled = _largest(preactivation, self.reduced) if self.reduced else preactivation.clone()
         if self.order is not None:
             pooled = pooled.permute(self.order)
         return pooled if pooled.dim() == 2 else pooled.flatten(1)
+
+
+def _largest(values: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """The maximum over `axes`, as float32."""
+    slow = values.dtype == torch.bfloat16 or (values.dtype == torch.float32 and values.shape[1] % VECTOR)
+    if slow and axes == (2, 3) and values.is_cpu and values.is_contiguous(memory_format=torch.channels_last):
+        return F.max_pool2d(values, values.shape[2:]).flatten(1).float()  # the same numbers, up to ten times as fast
+    # In float32 at once: on a CPU the maximum of bfloat16 maps is slow, and the same.
+    return values.float().amax(axes)
 
 
 def pooling_of(name: str, shape: tuple[int, ...], axes: Axes | None, samples: int, chosen: int | None) -> Pooling:

@@ -13,13 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from icc_cli.cache import HeadWeights, SiteInfo
 from icc_cli.errors import CheckpointError
 from icc_cli.extraction.arguments import Arguments
-from icc_cli.extraction.capture import Capture
+from icc_cli.extraction.capture import Capture, Known
 from icc_cli.extraction.fixed import sizes
 from icc_cli.extraction.forward import outputs_of
 from icc_cli.extraction.how import Sites
 from icc_cli.extraction.inference import held_in_inference
 from icc_cli.extraction.outputs import Logits, find
-from icc_cli.extraction.pooling import Pooling
 
 FEW = 4
 """Samples that are looked at."""
@@ -34,7 +33,7 @@ class Study:
     """What a look at a network showed."""
 
     sites: tuple[SiteInfo, ...]
-    poolings: dict[str, Pooling]
+    known: Known
     logits: Logits
     outputs: int
     """Columns of the logits."""
@@ -93,7 +92,7 @@ def study(
     turned_round = not random and _takes_channels_last(look, one, near)
     return Study(
         look.sites,
-        look.poolings,
+        look.known,
         look.logits,
         look.outputs,
         dict(look.capture.seen),
@@ -147,7 +146,7 @@ class _Look:
         self.head = linear.weights() if linear is not None and linear.gives(table) else None
         self.outputs = table.shape[1]
         check_outputs(self.outputs, classes - 1)
-        self.sites, self.poolings, self.beneath = tuple(sites), dict(self.capture.poolings), self.capture.saw_beneath
+        self.sites, self.known, self.beneath = tuple(sites), self.capture.known, self.capture.saw_beneath
         self._first = [value[:count] for value in (table, *values)]
 
     @property
@@ -156,7 +155,7 @@ class _Look:
 
     def values(self, inputs: Arguments) -> list[Tensor]:
         """The logits and the sites' values of another pass."""
-        capture = Capture(self.model, self._wanted, self.poolings, self.beneath)
+        capture = Capture(self.model, self._wanted, self.known, self.beneath)
         count, inputs = len(inputs), inputs.filled(self.batch)
         with capture:
             given = outputs_of(self.model, inputs)

@@ -39,7 +39,7 @@ class Taking:
             if ran_out(error):
                 raise too_large() from error
             raise
-        self._capture = Capture(model, how.sites, self.study.poolings, self.study.beneath)
+        self._capture = Capture(model, how.sites, self.study.known, self.study.beneath)
         self.tables = (*self.study.sites, *_beside(self.study))
         self._shapes = [(site.name, site.kind, site.neurons) for site in self.study.sites]
 

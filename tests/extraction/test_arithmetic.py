@@ -104,6 +104,9 @@ def test_relus(name, x):
             (site,), (value,) = capture.take()
         assert (site.name, site.neurons, capture.seen) == ("relu", 8, {"relu": 1})
         assert torch.equal(value, net.fc1(x))
+        with Capture(net, Sites(), capture.known) as again:
+            net(x)
+        assert again.take()[0] == [site] and torch.equal(again.take()[1][0], value)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -112,6 +115,9 @@ def test_others(name, x):
     with torch.inference_mode(), capture:
         capture._root(x)
     assert capture.take() == ([], []) and not capture.seen
+    with torch.inference_mode(), Capture(capture._root, Sites(), capture.known) as again:
+        capture._root(x)
+    assert again.take() == ([], []) and not again.seen
 
 
 def test_what_is_not_seen_is_said(x):

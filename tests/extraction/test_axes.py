@@ -87,7 +87,7 @@ def pooled(run, x, sites=None, **layers):
     with torch.no_grad(), capture:
         net(x)
     (site,), (value,) = capture.take()
-    return net, site, value, capture.poolings[site.name]
+    return net, site, value, capture.known.poolings[site.name]
 
 
 X = torch.randn(3, 5, 6)

@@ -199,6 +199,47 @@ def test_every_spelling_is_a_site_with_a_stable_name():
     assert [site.name for site in capture.take()[0]] == [site.name for site in sites]
 
 
+class Routed(nn.Module):
+    """Calls a function itself, and in one child or another, by what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.low, self.high = Calls(), Calls()
+
+    def forward(self, x):
+        return F.relu(self.high(x) if x.mean() > 0 else self.low(x)) if x.mean() < 9 else self.high(x)
+
+
+class Calls(nn.Module):
+    def forward(self, x):
+        return F.relu(x - 1)
+
+
+def test_a_pass_that_is_known_gives_the_same_sites():
+    model = Routed()
+    x = torch.randn(3, 4) - 1
+    for wanted in (Sites(), Sites(exclude=("low*",)), Sites(include=("low*",))):
+        with Capture(model, wanted) as first:
+            model(x)
+        with Capture(model, wanted, first.known) as again:
+            model(x)
+        assert first.take()[0] == again.take()[0]
+        assert all(map(torch.equal, first.take()[1], again.take()[1]))
+
+
+def test_a_call_in_a_module_that_made_none_is_not_taken_for_another():
+    model = Routed()
+    x = torch.rand(3, 4)
+    with Capture(model) as first:
+        model(x - 2)
+    assert [site.name for site in first.take()[0]] == ["low.relu", "relu"]
+    with pytest.raises(CheckpointError, match="differently"), Capture(model, Sites(), first.known):
+        model(x + 2)
+    with Capture(model, Sites(), first.known) as again:
+        model(x + 20)
+    assert [site.name for site in again.take()[0]] == ["relu"]  # one too few, which `Taking` refuses
+
+
 def test_no_hook_stays_on_the_model_even_after_an_error():
     model = Spellings().eval()
     with pytest.raises(RuntimeError), torch.inference_mode(), Capture(model):

@@ -32,8 +32,10 @@ from icc_cli.shapes import (
     JsonObject,
     anything,
     fields,
+    fits,
     mapping,
     number,
+    one_of,
     optional,
     plain,
     require,
@@ -170,7 +172,7 @@ def weights_sha256(state: Mapping[str, Tensor]) -> str:
 
 
 def _own(path: Path, content: Mapping[str, Any]) -> Checkpoint:
-    if content.get("version") != VERSION:
+    if not fits(one_of(VERSION), content.get("version")):
         raise CheckpointError(
             f"{path} has checkpoint version {shown(content.get('version'))}, and this icc reads version {VERSION}.",
             "Update icc.",

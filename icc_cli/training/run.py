@@ -3,6 +3,7 @@
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -144,7 +145,8 @@ def _resume(trainer: Trainer, task: Task) -> None:
     if not task.unfinished.exists():
         return
     try:
-        state = torch.load(task.unfinished, map_location=trainer.device, weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of torch, of what is refused
+            state = torch.load(task.unfinished, map_location=trainer.device, weights_only=True)
     except Exception:
         return
     if not fits(_STATE, state) or state["content_key"] != task.key:
@@ -183,7 +185,8 @@ def _save(path: Path, content: JsonObject) -> None:
 
 
 def _read_checkpoint(path: Path) -> JsonObject:
-    content: JsonObject = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    with warnings.catch_warnings(action="ignore"):  # of torch, of what is refused
+        content: JsonObject = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     return content
 
 

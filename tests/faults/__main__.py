@@ -1,6 +1,6 @@
 """What may happen to files, disks and processes, tried by the thousand: a table of what held.
 
-python -m tests.faults [--only KIND] [--tries N] [--jobs N] [--quick]
+python -m tests.faults [--only KIND] [--named WORDS] [--tries N] [--jobs N] [--quick]
 """
 
 import argparse
@@ -21,6 +21,7 @@ MUTATED = 100_000
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=KINDS, action="append", help="this kind alone; repeatable")
+    parser.add_argument("--named", default="", metavar="WORDS", help="those alone whose name holds the words")
     parser.add_argument("--tries", type=int, help="about N of each kind, spread over all (default: all)")
     parser.add_argument("--jobs", type=int, default=cpus(), help="processes that try (default: one a core)")
     parser.add_argument("--quick", action="store_true", help="a few of each, as `make test` does")
@@ -33,7 +34,7 @@ def main():
             tries = getattr(kind, "QUICK", 0) if asked.quick else asked.tries
             if tries is None and getattr(kind, "ENDLESS", False):
                 tries = MUTATED
-            found[kind.NAME] = runner.run(kind, tries, asked.jobs, folder, first=asked.quick)
+            found[kind.NAME] = runner.run(kind, tries, asked.jobs, folder, asked.quick, asked.named)
     print(runner.table(found))
     print(f"{time.monotonic() - start:.0f} s on {asked.jobs} core{'s' * (asked.jobs > 1)}", file=sys.stderr)
     return 1 if any(count.failed for counts in found.values() for count in counts.values()) else 0

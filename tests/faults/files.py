@@ -1,9 +1,7 @@
 """Good files of every format that icc reads, small, to be spoiled field by field."""
 
-import io
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import h5py
@@ -27,14 +25,14 @@ class Good:
         torch.manual_seed(0)
         self._state = dict(build(ModelSpec("vgg", NET)).state_dict())
         self._data = self.folder / "d.npz"
-        self._images = np.random.default_rng(0).integers(0, 255, (COUNT, 8, 8), np.uint8)
-        self._labels = np.arange(COUNT) % 2
+        self.images = np.random.default_rng(0).integers(0, 255, (COUNT, 8, 8), np.uint8)
+        self.labels = np.arange(COUNT) % 2
         fine = np.arange(COUNT) % 4
-        np.savez(self._data, images=self._images, labels=fine, test_images=self._images, test_labels=fine)
+        np.savez(self._data, images=self.images, labels=fine, test_images=self.images, test_labels=fine)
         self.plain = self.folder / "plain.pt"
         torch.save(self._state, self.plain)
         self.model = ("--model", "vgg:" + ",".join(f"{key}={value}" for key, value in NET.items()))
-        np.savez(self.folder / "flat.npz", images=self._images, labels=self._labels)
+        np.savez(self.folder / "flat.npz", images=self.images, labels=self.labels)
         self.data = ("--data", f"npz:{self.folder / 'flat.npz'}", "--mean", "0.4", "--std", "0.3")
         self.train = ("train", "--preset", "g.toml", "-o", "ckpts", "--jobs", "1", "-q", *self.data)
         torch.save(self.checkpoint(), self.folder / "net.pt")
@@ -139,55 +137,6 @@ class Good:
             found.append({**record, **own, "measures": measures, "all_k": curves})
         return found
 
-    def runs(self):
-        """Name, content and further options of tables of runs, in the forms of JSON that tools write."""
-        rows = [
-            {"checkpoint": f"net{n}.pt", "lr": 0.1 * (1 + n % 2), "bs": 1 + n // 2, "test_accuracy": 0.5 + 0.1 * n}
-            for n in range(4)
-        ]
-        nested = [
-            {"name": row["checkpoint"], "config": {"lr": row["lr"], "m": {"w": 1}}, "summary": {"test_accuracy": 0.5}}
-            for row in rows
-        ]
-        columns = {name: [row[name] for row in rows] for name in rows[0]}
-        by_column = {name: {str(i): row[name] for i, row in enumerate(rows)} for name in rows[0]}
-        by_row = {row["checkpoint"]: {key: row[key] for key in ("lr", "bs", "test_accuracy")} for row in rows}
-        split = {"columns": list(rows[0]), "index": [0, 1, 2, 3], "data": [list(row.values()) for row in rows]}
-        ray = {
-            **rows[0],
-            "checkpoint": "net0.pt",
-            "trial_id": "a",
-            "training_iteration": 3,
-            "config": {"lr": 0.1},
-            "time_total_s": 3.0,
-        }
-        evaluation = {
-            "results": {"task": {"acc,none": 0.5, "alias": "task"}},
-            "config": {"model_args": {"pretrained": "net0.pt"}},
-            "model_name": "a",
-        }
-        return {
-            "list": ("runs.json", rows, ()),
-            "nested": ("runs.json", nested, ()),
-            "columns": ("runs.json", columns, ()),
-            "by column": ("runs.json", by_column, ()),
-            "by row": ("runs.json", by_row, ()),
-            "split": ("runs.json", split, ()),
-            "table": ("runs.json", {"schema": {"fields": []}, "data": rows}, ()),
-            "ray": ("a/result.json", ray, ()),
-            "lm-eval": ("runs.json", evaluation, ()),
-        }
-
-    def tables(self):
-        header = ("name", "lr", "bs", "seed", "gap", "m1", "m2")
-        rows = [
-            (f"net{n}.pt", str(0.1 * (n % 2)), str(n // 2), "0", str(n * 0.01), str(n * n % 7), str(-n))
-            for n in range(4)
-        ]
-        wandb = ("Name", "State", "Created", "lr", "bs", "gap", "m1", "m2", "config")
-        runs = [(*row[:1], "finished", "today", *row[1:3], *row[4:], "{'a': 1}") for row in rows]
-        return {"plain": (header, rows, ","), "semicolons": (header, rows, ";"), "wandb": (wandb, runs, ",")}
-
     def grid(self):
         return {
             "data": {"spec": "digits", "per_class": 5},
@@ -238,76 +187,8 @@ class Good:
 
     def arrays(self):
         """Arrays of data sets, by form."""
-        images = {"images": self._images, "labels": self._labels}
+        images = {"images": self.images, "labels": self.labels}
         names = {"label_names": np.array(["a", "b"]), "sublabel_names": np.array(list("abcd"))}
-        test = {"test_images": self._images, "test_labels": self._labels, "test_sublabels": np.arange(COUNT) % 4}
-        inputs = {"inputs": np.zeros((COUNT, 1, 8, 8), np.float32), "labels": self._labels}
+        test = {"test_images": self.images, "test_labels": self.labels, "test_sublabels": np.arange(COUNT) % 4}
+        inputs = {"inputs": np.zeros((COUNT, 1, 8, 8), np.float32), "labels": self.labels}
         return {"images": {**images, "sublabels": np.arange(COUNT) % 4, **names, **test}, "inputs": inputs}
-
-    def lying_npz(self):
-        """(name, bytes) of .npz files whose headers lie, or that are something else."""
-        stream = io.BytesIO()
-        np.save(stream, self._images)
-        yield "a single array", stream.getvalue()
-        header = stream.getvalue()[10:].partition(b"\n")[0].decode()
-        spoiled = {
-            "2**37 rows": header.replace("(12, 8, 8)", f"({2**37}, 8, 8)"),
-            "2**70 rows": header.replace("(12, 8, 8)", f"({2**70}, 8, 8)"),
-            "5,000 digits": header.replace("(12, 8, 8)", f"({'1' * 5000}, 8, 8)"),
-            "-1 rows": header.replace("(12, 8, 8)", "(-1, 8, 8)"),
-            "text rows": header.replace("(12, 8, 8)", "('a', 8, 8)"),
-            "float rows": header.replace("(12, 8, 8)", "(12.0, 8, 8)"),
-            "True rows": header.replace("(12, 8, 8)", "(True, 8, 8)"),
-            "no axes": header.replace("(12, 8, 8)", "()"),
-            "a list of axes": header.replace("(12, 8, 8)", "[12, 8, 8]"),
-            "100 axes": header.replace("(12, 8, 8)", f"({'1, ' * 100})"),
-            "objects": header.replace("|u1", "|O"),
-            "unknown type": header.replace("|u1", "|q9"),
-            "empty type": header.replace("'|u1'", "''"),
-            "wide text": header.replace("|u1", "<U1000000000"),
-            "void": header.replace("|u1", "|V0"),
-            "type of None": header.replace("'|u1'", "None"),
-            "type of a number": header.replace("'|u1'", "3"),
-            "type of lists": header.replace("'|u1'", "[('a', '|u1'), ('b', 'O')]"),
-            "type of a type": header.replace("'|u1'", "[[[]]]"),
-            "order": header.replace("False", "3"),
-            "no fields": "{}",
-            "a list": "[]",
-            "code": "__import__('os')",
-            "deep": "(" * 5000 + ")" * 5000,
-            "brackets": "[" * 50_000,
-            "a comma": "{'descr': '|u1', 'fortran_order': False, 'shape': (12, 8, 8), }, ",
-            "NUL": "{'descr': '|u1\0', 'fortran_order': False, 'shape': (12, 8, 8), }",
-            "more fields": header.replace("}", "'a': 1}"),
-            "byte 255": "\xff" * 20,
-        }
-        for name, text in spoiled.items():
-            body = text.encode("latin1") + b"\n"
-            for version, length in ((1, 2), (2, 4)):
-                if len(body) < 2 ** (8 * length):
-                    start = b"\x93NUMPY" + bytes([version, 0]) + len(body).to_bytes(length, "little") + body
-                    yield f"images header of {name} {version}", self._npz(start + self._images.tobytes())
-        long = b"\x93NUMPY\x02\x00" + (2**32 - 1).to_bytes(4, "little") + header.encode()
-        yield "header of 4 GB", self._npz(long)
-        yield "version 9", self._npz(b"\x93NUMPY\x09\x00" + header.encode())
-        yield "no array", self._npz(b"text")
-        yield "an empty array", self._npz(b"")
-        yield "an empty archive", self._npz(None)
-        yield "text", b"images\n"
-        yield "nothing", b""
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("images.npy", stream.getvalue())
-            archive.writestr("images.npy", stream.getvalue())
-            archive.writestr("labels", b"labels")
-            archive.writestr("../../labels.npy", b"labels")
-        yield "names twice", packed.getvalue()
-
-    def _npz(self, content):
-        stream, labels = io.BytesIO(), io.BytesIO()
-        np.save(labels, self._labels)
-        with zipfile.ZipFile(stream, "w") as archive:
-            if content is not None:
-                archive.writestr("images.npy", content)
-                archive.writestr("labels.npy", labels.getvalue())
-        return stream.getvalue()

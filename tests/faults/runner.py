@@ -41,8 +41,8 @@ class Count:
     failed: list = field(default_factory=list)
 
 
-def run(kind, tries, jobs, folder, first=False):
-    """Counts by group of so many `tries` of a kind (None: all), tried by `jobs` processes.
+def run(kind, tries, jobs, folder, first=False, named=""):
+    """Counts by group of so many `tries` of a kind (None: all) whose name holds a text, tried by `jobs` processes.
 
     They are spread evenly over all that there are; the `first` ones where asked for, or where the kind is ENDLESS.
     """
@@ -54,7 +54,7 @@ def run(kind, tries, jobs, folder, first=False):
             child = os.fork()
         if child == 0:
             os.close(ours)
-            _work(kind, tries, first, (number, jobs), folder, theirs)
+            _work(kind, tries, first, named, (number, jobs), folder, theirs)
         os.close(theirs)
         pipes.append((child, ours))
     group = getattr(kind, "group", lambda name: name.partition(":")[0])
@@ -165,14 +165,14 @@ def _try_all(tries, pipe):
     os._exit(0)
 
 
-def _work(kind, tries, first, part, folder, pipe):
+def _work(kind, tries, first, named, part, folder, pipe):
     """The tries of one of several processes, each told in a line."""
     number, jobs = part
     own = Path(folder, str(number))  # the same for all kinds, which come one after another and share what they prepare
     (own / "tries").mkdir(parents=True, exist_ok=True)
     os.chdir(own / "tries")
     try:
-        listed = kind.tries(own)
+        listed = (one for one in kind.tries(own) if named in one[0])
         if tries is not None and not first and not getattr(kind, "ENDLESS", False):
             every = list(listed)
             tries = min(tries, len(every))

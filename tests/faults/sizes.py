@@ -1,13 +1,8 @@
-"""Sizes that are a lie or a cliff: each ends in a sentence or in a result, within two gigabytes and ten seconds.
-
-python -m tests.faults.sizes [WORDS]
-"""
+"""Sizes that are a lie or a cliff: each ends in a sentence or in a result, within two gigabytes and ten seconds."""
 
 import gzip
 import io
 import json
-import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,7 +13,7 @@ import numpy as np
 import torch
 
 from tests.faults.files import NET, Good
-from tests.faults.forked import holds, import_all
+from tests.faults.forked import holds
 
 NAME = "sizes"
 HUGE = 2**37
@@ -257,19 +252,3 @@ def _arrays(good: Good) -> Iterator[Try]:
 
 def _packed(path):
     np.savez_compressed(path, images=np.zeros((SMALL // 64, 8, 8), np.uint8), labels=np.zeros(SMALL // 64, np.uint8))
-
-
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        import_all()
-        for name, run in tries(Path(folder)):
-            if all(word in name for word in sys.argv[1:]):
-                try:
-                    run()
-                    print(f"{name}: holds", flush=True)
-                except AssertionError as error:
-                    print(f"{name}: {str(error)[:600]}", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,5 @@
 """c5: clusters inside a class that no label tells of (the paper's future work, section 4.6)."""
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
@@ -16,8 +15,8 @@ EPSILON = 1e-7
 PART_BYTES = 2560 * 2**10
 LEAST = 20
 """A threshold leaves at least 1/20 of the class on either side."""
-CELLS = 64
-"""A column's thresholds are parted into about so many cells, and the cells that may hold the best one again."""
+CELLS = 80
+"""A column's thresholds lie in about so many cells, and are tried in the cells that may hold the best one."""
 CLOSE = 1e-5
 """Share of the variance of a column under which that of a part is not taken from differences of sums."""
 TINY = 1e-100
@@ -50,76 +49,42 @@ def _scores(columns: NDArray[np.floating]) -> Array:
     """From sums up to the edges of cells of thresholds, and inside those cells that may hold a better one."""
     count = columns.shape[1]
     grid = _grid(count)
-    x = np.subtract(columns, columns[:, count // 2, None], dtype=np.float64)  # less the median, so that little cancels
+    x = columns.astype(np.float64)
+    x -= x[:, count // 2, None].copy()  # less the median, so that little cancels
     below, samples, above = np.split(x, grid.edges[[0, -1]], axis=1)
-    cells = _Cells.of(
-        np.arange(len(x)),
-        samples.reshape(len(x), -1, grid.split**2),
-        grid.edges[None],
-        below.sum(axis=1),
-        np.vecdot(below, below),
-        columns[:, grid.edges - 1] == columns[:, grid.edges],
-    )
-    whole = cells.sums[:, -1] + above.sum(axis=1), cells.squares[:, -1] + np.vecdot(above, above)
-    parts = _parts(cells, count, *whole)
-    best: Array = _at_edges(cells, parts, grid).max(axis=1)
-    close = np.minimum(parts.low, parts.high).min(axis=1) <= CLOSE * whole[1] / count
-    while cells.samples.shape[2] > 1:
-        row, cell = np.nonzero(_bound(cells, parts, count, grid) > best[cells.column, None])
-        cells = _inside(cells, row, cell, grid)
-        parts = _parts(cells, count, *whole)
-        np.maximum.at(best, cells.column, _at_edges(cells, parts, grid).max(axis=1))
+    samples = samples.reshape(len(x), -1, grid.size)
+    sums = _running(below.sum(axis=1), samples @ np.ones(grid.size))
+    squares = _running(np.vecdot(below, below), np.vecdot(samples, samples))
+    whole = sums[:, -1:] + above.sum(axis=1)[:, None], squares[:, -1:] + np.vecdot(above, above)[:, None]
+    parts = _parts(sums, squares, grid.below, count, *whole)
+    scores = _at(parts, grid.divisor[grid.edges - grid.first])
+    scores[columns[:, grid.edges - 1] == columns[:, grid.edges]] = 0.0
+    best: Array = scores.max(axis=1)
+
+    column, cell = np.nonzero(_bound(samples, parts, grid) > best[:, None])
+    inside = samples[column, cell]
+    upto = inside[:, :-1]
+    sums = np.cumsum(upto, axis=1) + sums[column, cell, None]
+    squares = np.cumsum(upto**2, axis=1) + squares[column, cell, None]
+    parts_inside = _parts(sums, squares, grid.below_inside[cell], count, *(total[column] for total in whole))
+    scores = _at(parts_inside, grid.divisor_inside[cell])
+    scores[upto == inside[:, 1:]] = 0.0
+    np.maximum.at(best, column, scores.max(axis=1, initial=0.0))
+
+    close = np.minimum(parts.low, parts.high).min(axis=1) <= CLOSE * whole[1][:, 0] / count
     if close.any():
         best[close] = _scores_of_close(columns[close])
     return best
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Rows of neighbouring cells (m, c), each of some thresholds of a sorted column x and of the samples between."""
-
-    column: NDArray[np.intp]
-    """(m,) which column"""
-    samples: Array
-    """(m, c, size)"""
-    edges: NDArray[np.intp]
-    """(m, c + 1), or (1, c + 1) for all rows: how many samples are below each cell, and below the end of the last"""
-    sums: Array
-    """(m, c + 1) of these samples,"""
-    squares: Array
-    """(m, c + 1) and of their squares"""
-    tied: NDArray[np.bool_]
-    """(m, c + 1) which edges part equal values, or have been tried"""
-
-    @classmethod
-    def of(
-        cls,
-        column: NDArray[np.intp],
-        samples: Array,
-        edges: NDArray[np.intp],
-        sums: Array,
-        squares: Array,
-        tied: NDArray[np.bool_],
-    ) -> "_Cells":
-        """The same, `sums` and `squares` (m,) being those below the first cell of each row."""
-        sums = np.concatenate([sums[:, None], samples @ np.ones(samples.shape[2])], axis=1)
-        squares = np.concatenate([squares[:, None], np.vecdot(samples, samples)], axis=1)
-        return cls(column, samples, edges, np.cumsum(sums, axis=1), np.cumsum(squares, axis=1), tied)
-
-
-def _inside(cells: _Cells, row: NDArray[np.intp], cell: NDArray[np.intp], grid: "_Grid") -> _Cells:
-    """Some of the cells, each parted into a row of others."""
-    samples = cells.samples[row, cell].reshape(len(row), grid.split, cells.samples.shape[2] // grid.split)
-    first = np.broadcast_to(cells.edges, cells.sums.shape)[row, cell, None]
-    tied = np.ones((len(row), grid.split + 1), bool)
-    tied[:, 1:-1] = samples[:, :-1, -1] == samples[:, 1:, 0]
-    edges = first + samples.shape[2] * np.arange(grid.split + 1)
-    return _Cells.of(cells.column[row], samples, edges, cells.sums[row, cell], cells.squares[row, cell], tied)
+def _running(first: Array, steps: Array) -> Array:
+    """`first` (m,), and what it grows to by `steps` (m, c), one after the other: (m, c + 1)."""
+    return np.cumsum(np.concatenate([first[:, None], steps], axis=1), axis=1)
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """What the samples below an edge, and those above it, are like: means and variances (m, c + 1)."""
+    """What the samples below thresholds of a column, and those above them, are like: means and variances (m, c)."""
 
     low_mean: Array
     high_mean: Array
@@ -127,25 +92,23 @@ class _Parts:
     high: Array
 
 
-def _parts(cells: _Cells, count: int, sums: Array, squares: Array) -> _Parts:
-    """Of columns of `count` samples with these sums and sums of squares (columns,)."""
-    number = cells.edges.astype(np.float64)
-    rest = count - number
-    low_mean, high_mean = cells.sums / number, (sums[cells.column, None] - cells.sums) / rest
-    low = cells.squares / number - low_mean**2
-    high = (squares[cells.column, None] - cells.squares) / rest - high_mean**2
+def _parts(sums: Array, squares: Array, below: Array, count: int, total: Array, total_squares: Array) -> _Parts:
+    """From `sums` and sums of `squares` (m, c) of the samples `below` each threshold, and of all `count`: (m, 1)."""
+    above = count - below
+    low_mean, high_mean = sums / below, (total - sums) / above
+    low = squares / below - low_mean**2
+    high = (total_squares - squares) / above - high_mean**2
     return _Parts(low_mean, high_mean, np.maximum(low, 0), np.maximum(high, 0))
 
 
-def _at_edges(cells: _Cells, parts: _Parts, grid: "_Grid") -> Array:
-    """The score of each edge (m, c + 1)."""
+def _at(parts: _Parts, divisor: Array) -> Array:
+    """The score of each threshold (m, c)."""
     scores: Array = (parts.high_mean - parts.low_mean) / (np.sqrt(parts.low) + np.sqrt(parts.high) + EPSILON)
-    scores /= grid.divisor[cells.edges - grid.first]
-    scores[cells.tied] = 0.0
+    scores /= divisor
     return scores
 
 
-def _bound(cells: _Cells, parts: _Parts, count: int, grid: "_Grid") -> Array:
+def _bound(samples: Array, parts: _Parts, grid: "_Grid") -> Array:
     """At least the score of every threshold of a cell, between its edges a < b: (m, c).
 
     With the sorted x, t samples more below the threshold than at a raise the mean of the lower part by t/(a + t) d or
@@ -155,20 +118,20 @@ def _bound(cells: _Cells, parts: _Parts, count: int, grid: "_Grid") -> Array:
     fall. So the score is under a chord over a product of two, the second that of the reference less its sag; with this
     product itself over its chord, but for a quarter of the two differences' product, the quotient is largest at a or b.
     """
-    at = grid.reference[cells.edges - grid.first]
-    a, b = cells.edges[:, :-1].astype(np.float64), cells.edges[:, 1:].astype(np.float64)
-    above_a, above_b, t = count - a, count - b, b - a
+    a, b = grid.below[:-1], grid.below[1:]
+    above_a, above_b, t = grid.count - a, grid.count - b, b - a
     low_a, high_b = parts.low[:, :-1], parts.high[:, 1:]
     gap = parts.high_mean[:, 1:] - parts.low_mean[:, :-1]
-    below = cells.samples[:, :, 0] - parts.low_mean[:, :-1]
-    above = parts.high_mean[:, 1:] - cells.samples[:, :, -1]
+    below = samples[:, :, 0] - parts.low_mean[:, :-1]
+    above = parts.high_mean[:, 1:] - samples[:, :, -1]
     low_b = low_a * (a / b) + below**2 * (a * t / b**2)
     high_a = high_b * (above_b / above_a) + above**2 * (above_b * t / above_a**2)
     spread_a = np.sqrt(np.minimum(low_a, low_b)) + np.sqrt(high_a) + EPSILON
     spread_b = np.sqrt(low_b) + np.sqrt(np.minimum(high_a, high_b)) + EPSILON
-    at_a, at_b = at[:, :-1], at[:, 1:]
+    at = grid.reference[grid.edges - grid.first]
+    at_a, at_b = at[:-1], at[1:]
     slack = np.maximum((spread_b - spread_a) * ((at_b - at_a) / 4), 0)
-    slack += np.maximum(spread_a, spread_b) * grid.sag[cells.samples.shape[2]][cells.edges[:, :-1] - grid.first]
+    slack += np.maximum(spread_a, spread_b) * grid.sag
     bound: Array = np.maximum(
         (gap - above * (t / above_a)) / np.maximum(spread_a * at_a - slack, TINY),
         (gap - below * (t / b)) / np.maximum(spread_b * at_b - slack, TINY),
@@ -208,26 +171,33 @@ def _growing(x: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class _Grid:
-    """The thresholds of a column, `first` to `last`, in cells of `split`^2 that are parted into cells of `split`."""
+    """The thresholds of a column of `count` samples, `first` to `last`, in cells of `size`."""
 
+    count: int
     first: int
     last: int
-    split: int
+    size: int
     edges: NDArray[np.intp]
-    """(c + 1,) of the cells; the last may end beyond `last`"""
+    """(c + 1,) how many samples are below each cell, and below the end of the last, which may lie beyond `last`;"""
+    below: Array
+    """(c + 1,) the same as numbers,"""
+    below_inside: Array
+    """(c, size - 1) and below the thresholds inside the cells"""
     reference: Array
     """what a normal distribution gives from `first` on to the last edge,"""
     divisor: Array
-    """and the same up to `last` alone, infinity from there on"""
-    sag: dict[int, Array]
-    """for cells of each size that begin at a threshold: how far the reference is at most below its chord there"""
+    """the same up to `last` alone, infinity from there on,"""
+    divisor_inside: Array
+    """(c, size - 1) and inside the cells"""
+    sag: Array
+    """(c,) how far the reference is at most below its chord over a cell"""
 
 
 @cache
 def _grid(count: int) -> _Grid:
     first, last = max(1, -(-count // LEAST)), min((LEAST - 1) * count // LEAST, count - 1)
-    split = max(1, math.isqrt(count // CELLS))
-    edges = np.arange(first, last + split**2, split**2)
+    size = max(1, count // CELLS)
+    edges = np.arange(first, last + size, size)
     below = np.arange(first, edges[-1] + 1)
     normal = NormalDist()
     z = np.array([normal.inv_cdf(share) for share in below / count])
@@ -235,10 +205,24 @@ def _grid(count: int) -> _Grid:
     low = 1 - z * f / p - (f / p) ** 2
     high = 1 + z * f / (1 - p) - (f / (1 - p)) ** 2
     reference = (f / (1 - p) + f / p) / (np.sqrt(low) + np.sqrt(high))
+    divisor = np.where(below <= last, reference, np.inf)
     rise = np.diff(reference)
     # It is convex: over its tangents at both ends, which meet no deeper than this.
-    sag = {size: size * (rise[size - 1 :] - rise[: len(rise) - size + 1]) / 4 for size in (split**2, split)}
-    return _Grid(first, last, split, edges, reference, np.where(below <= last, reference, np.inf), sag)
+    sag = size * (rise[size - 1 :: size] - rise[::size]) / 4
+    inside = edges[:-1, None] + np.arange(1, size)
+    return _Grid(
+        count,
+        first,
+        last,
+        size,
+        edges,
+        edges.astype(np.float64),
+        inside.astype(np.float64),
+        reference,
+        divisor,
+        divisor[inside - first],
+        sag,
+    )
 
 
 BIMODALITY = Measure("bimodality", class_bimodality, over="neurons", groups="classes", symbol="$c_5$", settings=("k",))

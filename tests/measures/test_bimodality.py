@@ -102,28 +102,28 @@ def test_the_bound_holds_for_every_threshold_of_a_cell(count):
     columns = np.sort(np.array(list(awkward(np.random.default_rng(5), count))), axis=1)
     x = columns - columns[:, count // 2, None]
     grid = bimodality._grid(count)
-    for size in (grid.split, grid.split**2):
-        edges = np.arange(grid.first, grid.last - size, size)
-        below, samples, _ = np.split(x, edges[[0, -1]], axis=1)
-        samples = samples.reshape(len(x), -1, size)
-        tied = np.zeros((len(x), len(edges)), bool)
-        given = np.arange(len(x)), samples, edges[None], below.sum(axis=1), np.vecdot(below, below), tied
-        cells = bimodality._Cells.of(*given)
-        parts = bimodality._parts(cells, count, x.sum(axis=1), np.vecdot(x, x))
-        apart = np.minimum(parts.low, parts.high).min(axis=1) > 1e-4 * x.var(axis=1)
-        assert apart.sum() > 30
-        bound = bimodality._bound(cells, parts, count, grid)
-        scores = np.array([at_threshold(columns, number) for number in range(edges[0], edges[-1] + 1)]).T
-        best = np.array([scores[:, a : a + size + 1].max(axis=1) for a in range(0, scores.shape[1] - 1, size)]).T
-        assert (best <= bound * (1 + 1e-9))[apart].all()
-        assert np.median(bound[apart] / best[apart]) < 1 + 0.15 * size / count
+    size = grid.size
+    below, samples, _ = np.split(x, grid.edges[[0, -1]], axis=1)
+    samples = samples.reshape(len(x), -1, size)
+    sums = bimodality._running(below.sum(axis=1), samples.sum(axis=2))
+    squares = bimodality._running(np.vecdot(below, below), np.vecdot(samples, samples))
+    parts = bimodality._parts(sums, squares, grid.below, count, x.sum(axis=1)[:, None], np.vecdot(x, x)[:, None])
+    apart = np.minimum(parts.low, parts.high).min(axis=1) > 1e-4 * x.var(axis=1)
+    assert apart.sum() > 30
+    bound = bimodality._bound(samples, parts, grid)
+    scores = np.array([at_threshold(columns, number) for number in range(grid.edges[0], grid.edges[-1] + 1)]).T
+    best = np.array([scores[:, a : a + size + 1].max(axis=1) for a in range(0, scores.shape[1] - 1, size)]).T
+    assert (best <= bound * (1 + 1e-9))[apart].all()
+    assert np.median(bound[apart] / best[apart]) < 1 + 0.15 * size / count
 
 
 @pytest.mark.parametrize("count", [600, 1300, 2500])
 def test_how_far_the_reference_hangs_below_its_chords(count):
     grid = bimodality._grid(count)
-    for size, sag in grid.sag.items():
-        chords = np.linspace(grid.reference[:-size], grid.reference[size:], size + 1)
-        hangs = np.max([chords[i] - grid.reference[i : len(sag) + i] for i in range(size + 1)], axis=0)
-        assert (hangs <= sag + 1e-12).all()
-        assert (sag <= 2.5 * hangs + 1e-12).all()
+    size = grid.size
+    left, right = grid.reference[:-1:size], grid.reference[size::size]
+    assert len(left) == len(right) == len(grid.sag)
+    chords = np.linspace(left, right, size + 1)
+    hangs = np.max([chords[i] - grid.reference[i::size][: len(left)] for i in range(size + 1)], axis=0)
+    assert (hangs <= grid.sag + 1e-12).all()
+    assert (grid.sag <= 2.5 * hangs + 1e-12).all()

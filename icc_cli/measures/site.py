@@ -14,8 +14,8 @@ HELD_BYTES = 32 * 2**20
 RESIDENT_BYTES = 64 * 2**20
 """A site up to this size (float32) is read into memory once; a larger one is streamed, several times."""
 
-TRANSPOSED_ROWS = 256
-"""Rows transposed at a time: few enough for each line of the cache to be read once."""
+TRANSPOSED = 10_000
+"""Numbers transposed at a time: few enough for each line of the cache to be read once."""
 
 SHORT_FROM = 2**20
 """Numbers in a site from which it is worked on in float32, where that is all it holds: it takes half the time."""
@@ -159,6 +159,7 @@ def neuron_blocks(site: Site, rows: slice) -> Iterator[tuple[slice, NDArray[np.f
     """
     count, neurons = rows.stop - rows.start, site.shape[1]
     step = _neurons_at_once(site, count)
+    rows_at_once = max(1, TRANSPOSED // step)
     buffer: NDArray[np.floating] | None = None
     for first in range(0, neurons, step):
         chosen = slice(first, min(first + step, neurons))
@@ -166,8 +167,8 @@ def neuron_blocks(site: Site, rows: slice) -> Iterator[tuple[slice, NDArray[np.f
             block = site.rows(piece.start, piece.stop)[:, chosen]
             if buffer is None:
                 buffer = np.empty((step, count), np.promote_types(block.dtype, np.float32))
-            for row in range(0, len(block), TRANSPOSED_ROWS):
-                tile = block[row : row + TRANSPOSED_ROWS]
+            for row in range(0, len(block), rows_at_once):
+                tile = block[row : row + rows_at_once]
                 start = piece.start - rows.start + row
                 # A copy lies close together, where rows of 1,024 bytes would fall on the same lines of the cache.
                 buffer[: tile.shape[1], start : start + len(tile)] = tile.copy().T

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from icc_cli.measures import percentile
-from icc_cli.measures.site import ArraySite
+from icc_cli.measures.site import ArraySite, neuron_blocks
 
 
 class Streamed:
@@ -51,3 +51,10 @@ def test_a_large_site_is_read_a_few_times(dtype, monkeypatch):
         if dtype != np.float64:
             assert site.read <= 4 * len(values) + 1
     assert np.allclose(expected[75], np.percentile(values.astype(float), 75, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 12_000), (700, 40), (12_000, 1)])
+def test_neurons_are_the_rows_transposed(shape):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = [block.copy() for _, block in neuron_blocks(ArraySite("a", values), slice(1, shape[0] - 1))]
+    assert np.array_equal(np.concatenate(found), values[1:-1].T)

@@ -52,40 +52,46 @@ def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
     Candidates are found in float32; where one that is none may be as near, for all that float32 can tell, in float64.
     """
     count = len(points)
-    nearest, first, second = np.empty(count, np.intp), np.empty(count), np.empty(count)
+    found = np.empty(count, np.intp), np.empty(count), np.empty(count)
     centred = points - points.mean(axis=0)
     largest = np.vecdot(centred, centred).max()
-    short = (centred / np.sqrt(largest)).astype(np.float32)
-    step = max(1, BLOCK_BYTES // (8 * max(count, CANDIDATES * points.shape[1])))
-    for start in range(0, count, step):
-        some = np.arange(start, min(start + step, count))
-        near, beyond = _candidates(short, some)
-        nearest[some], first[some], second[some] = _exactly(points, some, near)
-        unsure = some[~(second[some] ** 2 < (beyond - SHORT_ERROR) * largest)]
-        if len(unsure):
-            near, _ = _candidates(centred, unsure)
-            nearest[unsure], first[unsure], second[unsure] = _exactly(points, unsure, near)
-    return nearest, first, second
+    beyond = _search(points, (centred / np.sqrt(largest)).astype(np.float32), np.arange(count), found)
+    unsure = np.flatnonzero(~(found[2] ** 2 < (beyond - SHORT_ERROR) * largest))
+    if len(unsure):
+        _search(points, centred, unsure, found)
+    return found
 
 
-def _candidates(points: Numbers, some: NDArray[np.intp]) -> tuple[NDArray[np.intp], Numbers]:
-    """The nearest few to each of `some` points by a matrix product, and the squared distance of the next."""
-    squared, each = np.vecdot(points, points), np.arange(len(some))
-    apart = (-2 * points[some]) @ points.T
-    apart += squared
-    apart[each, some] = np.inf
-    near = np.empty((len(some), min(CANDIDATES, len(points) - 1)), np.intp)
-    for place in range(near.shape[1]):
-        near[:, place] = apart.argmin(axis=1)
-        apart[each, near[:, place]] = np.inf
-    beyond: Numbers = apart.min(axis=1) + squared[some]
-    return near, beyond
+def _search(
+    points: Array, near: Numbers, which: NDArray[np.intp], found: tuple[NDArray[np.intp], Array, Array]
+) -> Numbers:
+    """Write what is `found` (N,) of `which` (m,) of `points`, from candidates by a matrix product of those `near` the
+    same, up to a shift and a scale. The squared distance of the next candidate, in that scale: (m,)."""
+    left = np.insert(-2 * near, near.shape[1], 1, axis=1)
+    right = np.insert(near, near.shape[1], np.vecdot(near, near), axis=1)
+    step = max(1, BLOCK_BYTES // (8 * max(len(points), CANDIDATES * points.shape[1])))
+    apart = np.empty((min(step, len(which)), len(points)), near.dtype)  # one for all: a new one takes as long to get
+    beyond = []
+    for start in range(0, len(which), step):
+        some = which[start : start + step]
+        each = np.arange(len(some))
+        products = np.matmul(left[some], right.T, out=apart[: len(some)])  # |q|^2 - 2 p.q
+        products[each, some] = np.inf
+        candidates = np.empty((len(some), min(CANDIDATES, len(points) - 1)), np.intp)
+        for place in range(candidates.shape[1]):
+            candidates[:, place] = products.argmin(axis=1)
+            products[each, candidates[:, place]] = np.inf
+        beyond.append(products.min(axis=1) + right[some, -1])
+        for result, values in zip(found, _exactly(points, some, candidates), strict=True):
+            result[some] = values
+    return np.concatenate(beyond)
 
 
 def _exactly(points: Array, some: NDArray[np.intp], near: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
     """Of the candidates `near` each of `some` points which is the nearest, its distance, and the next one's."""
-    gaps = points[near] - points[some, None]
-    distances = np.sqrt(np.vecdot(gaps, gaps))
+    own = points[some]
+    gaps = (points[places] - own for places in near.T)
+    distances = np.sqrt(np.stack([np.vecdot(gap, gap) for gap in gaps], axis=1))
     order = np.argsort(distances, axis=1)[:, :2]
     first, second = np.take_along_axis(distances, order, axis=1).T
     return np.take_along_axis(near, order[:, :1], axis=1)[:, 0], first, second

@@ -205,6 +205,15 @@ def test_neighbours_that_float32_cannot_tell_apart(scale):
     assert neighbour_ratios(scale * rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
 
 
+def test_a_few_of_the_neighbours_that_float32_cannot_tell_apart():
+    """They are not the first of the samples, and not beside each other."""
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(200, 8))
+    rows[30::17] = rows[30] + 1e-5 * random.normal(size=(10, 8))
+    apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
+    assert neighbour_ratios(rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
+
+
 @pytest.mark.parametrize("stretch", [1, 2000])
 def test_float32_far_from_zero_and_beside_a_direction_of_far_more_spread(stretch, monkeypatch):
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from icc_cli.measures.groups import class_groups
 from icc_cli.measures.options import Options
 from icc_cli.measures.result import Result, SiteValues
 from icc_cli.measures.scores import SiteScores, site_scores, whole_scores
-from icc_cli.measures.site import Site
+from icc_cli.measures.site import Array, Site
 from icc_cli.measures.tally import Tally
 from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
@@ -53,18 +53,22 @@ def measure_sites(
             )
         return site_scores(SiteView(site, classes, options.convention, threads // at_once), at_sites)
 
+    def work_whole() -> dict[str, Array | str]:
+        network = Network(labels, classes, [site.shape[1] for site in sites], given.beside, threads // at_once)
+        return {one.name: whole_scores(one, network) for one in possible if one.whole}
+
     tally = Tally(possible, classes, options.settled(sum(site.shape[1] for site in sites)))
     pool = ThreadPoolExecutor(at_once)
     try:
-        for scores in pool.map(work, sites):
+        every_site = pool.map(work, sites)
+        whole = pool.submit(work_whole)
+        for scores in every_site:
             tally.add(scores)
             progress(scores.neurons)
+        for name, found in whole.result().items():
+            tally.add_whole(name, found)
     finally:
         pool.shutdown(cancel_futures=True)
-    network = Network(labels, classes, [site.shape[1] for site in sites], given.beside, threads)
-    for one in possible:
-        if one.whole:
-            tally.add_whole(one.name, whole_scores(one, network))
     return _with_absent(tally.result(), measures, possible)
 
 

@@ -16,6 +16,8 @@ from icc_cli.measures.site import Array, Site, neuron_blocks, resident, row_bloc
 if TYPE_CHECKING:
     from icc_cli.measures.features import Features
 
+DIVERGED = "The network diverged, or float16 storage overflowed."
+
 
 class SiteView:
     """One site's pre-activations (N, n), rows ordered by class, then subclass.
@@ -53,9 +55,7 @@ class SiteView:
     def need_finite(self, means: Array) -> None:
         """FormatError when `means` of all rows show that the site holds NaN or infinity."""
         if not np.isfinite(means).all():
-            raise FormatError(
-                f"site {self.name} holds NaN or infinity.", "The network diverged, or float16 storage overflowed."
-            )
+            raise FormatError(f"site {self.name} holds NaN or infinity.", DIVERGED)
 
     @cached_property
     def _leaves(self) -> tuple[list[list[Moments]], NDArray[np.bool_]]:

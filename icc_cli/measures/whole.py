@@ -7,10 +7,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli.errors import FormatError
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.features import Features
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.site import Array, Site, row_blocks
+from icc_cli.measures.view import DIVERGED
 
 NO_HEAD = "the logits are not known to come from a linear layer"
 
@@ -82,12 +84,15 @@ class Network:
         return self.beside.predictions
 
     def logits(self) -> Iterator[tuple[Array, NDArray[np.integer]]]:
-        """Blocks (b, K') of logits with their labels (b,). Absent when they are not known."""
+        """Blocks (b, K') of logits with their labels (b,). Absent when they are not known, FormatError for NaN,
+        and for infinity but -inf, which leaves a class out."""
         site = self.beside.logits
         if site is None:
             raise Absent(self.beside.reasons.get("logits", "logits are not known"))
         start = 0
         for block in row_blocks(site, slice(0, len(self.labels))):
+            if not np.isfinite(block.max(axis=1)).all():
+                raise FormatError("the logits hold NaN or infinity.", DIVERGED)
             yield block, self.labels[start : start + len(block)]
             start += len(block)
 

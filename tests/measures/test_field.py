@@ -1,9 +1,12 @@
 """The measures beside c1 to c4 against the slow oracle, on the awkward cases, over the head and over every site."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from sklearn.metrics import davies_bouldin_score
 
+from icc_cli.errors import FormatError
 from icc_cli.measures.chosen import choose
 from icc_cli.measures.intrinsic_dimension import neighbour_ratios
 from icc_cli.measures.network import measure_sites
@@ -179,6 +182,14 @@ def test_every_bin_of_confidence_counts_for_itself():
     given = Given([ArraySite("a", np.ones((4, 1)))], np.array([0, 0, 1, 1]), None, beside)
     found = measure_sites(given, [one.measure for one in choose(["ece"])], Options())
     assert found["ece"] == pytest.approx((0.03 + 0.4999 + 0.9 + 0.65) / 4)
+
+
+@pytest.mark.parametrize(("value", "refused"), [(np.nan, True), (np.inf, True), (-np.inf, False)])
+def test_logits_that_are_no_numbers_are_refused_but_for_classes_that_are_left_out(value, refused):
+    beside = Beside(logits=ArraySite("logits", np.array([[1.0, 0.0, value], [0.0, 1.0, 0.5]])))
+    given = Given([ArraySite("a", np.ones((2, 1)))], np.array([0, 1]), None, beside)
+    with pytest.raises(FormatError, match="logits") if refused else nullcontext():
+        measure_sites(given, [one.measure for one in choose(["ece", "margin"])], Options())
 
 
 def test_the_dimension_of_three_samples_and_of_two():

@@ -34,9 +34,13 @@ def grams(view: "Features") -> Grams:
     if neurons > count:
         return _grams_of_few(view)
     within, centred = np.zeros((neurons, neurons)), np.zeros((neurons, neurons))
+    held = np.empty((0, neurons))
     for number, group in enumerate(view.classes):
         for _, block in view.deviations.of(number, group.rows):
-            rows = block.astype(np.float64)
+            if len(held) < len(block):
+                held = np.empty(block.shape)
+            rows = held[: len(block)]
+            rows[:] = block
             product = rows.T @ rows
             centred += product
             within += product / (group.size * len(view.classes))

@@ -48,7 +48,7 @@ _RECIPE: dict[str, Shape] = {
     "drops": items(natural),
     "drop_factor": positive,
     "stop_loss": finite,
-    "momentum": finite,
+    "momentum": not_negative,
     "adam_divisor": positive,
     "shift": natural,
     "flip": truth,

@@ -82,6 +82,7 @@ def test_what_is_counted():
 def test_path_norm_folds_batch_norm(affine):
     """By hand: the folded convolution and the head, weights and biases squared, at an input of ones."""
     model = small()
+    model.norm.eps = 0.25
     if not affine:
         model.norm.weight = model.norm.bias = None
     with torch.no_grad():
@@ -91,7 +92,7 @@ def test_path_norm_folds_batch_norm(affine):
         hidden = F.relu(F.conv2d(torch.ones(1, 1, 6, 6), weight, bias)).amax(dim=(2, 3))
         expected = math.sqrt(F.linear(hidden, model.fc.weight**2, model.fc.bias**2).sum())
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    assert controls(model, SAMPLES[:1], ["relu"]).values["path_norm"] == pytest.approx(expected, rel=1e-5)
+    assert controls(model, SAMPLES[:1], ["relu", "relu6"]).values["path_norm"] == pytest.approx(expected, rel=1e-5)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -99,6 +100,7 @@ def test_path_norm_folds_batch_norm(affine):
     ("model", "sample", "functions", "reason"),
     [
         (nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3)), torch.ones(2, 3), ["relu"], "LayerNorm"),
+        (nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False)), torch.ones(2, 3), ["relu"], "BatchNorm1d"),
         (nn.Linear(3, 3), torch.ones(2, 3), ["relu", "gelu"], "calls gelu"),
         (nn.Embedding(5, 3), torch.ones(2, 3, dtype=torch.int64), ["relu"], "real numbers"),
     ],
@@ -107,3 +109,16 @@ def test_path_norm_is_not_defined_for_every_network(model, sample, functions, re
     found = controls(model, (sample,), functions)
     assert found.values["path_norm"] is None and reason in found.reasons["path_norm"]
     assert found.values["parameters"] > 0
+
+
+def test_a_path_norm_that_is_too_large():
+    model = nn.Linear(3, 3, dtype=torch.float64)
+    nn.init.constant_(model.weight, 1e200)
+    found = controls(model, (torch.ones(2, 3, dtype=torch.float64),), ["relu"])
+    assert found.values["path_norm"] is None and "larger than a number" in found.reasons["path_norm"]
+
+
+def test_complex_weights_count_by_their_length():
+    model = nn.Linear(1, 1, bias=False, dtype=torch.complex64)
+    nn.init.constant_(model.weight, 3 + 4j)
+    assert controls(model, (torch.ones(2, 1),), ["relu"]).values["weight_norm"] == pytest.approx(5)

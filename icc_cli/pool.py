@@ -15,7 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from icc_cli import files, resources
+from icc_cli import files, hdf5, resources
 from icc_cli.errors import IccError
 
 Item = TypeVar("Item")
@@ -204,7 +204,7 @@ def _serve(pipe: Connection, gpu: str | None) -> None:
     for number in _DECIDED_BY_THE_PARENT:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _DECIDED_BY_THE_PARENT)
-    with contextlib.suppress(_Abandoned):
+    with contextlib.suppress(_Abandoned), hdf5.one_fork():
         signal.signal(signal.SIGUSR1, _raise_abandoned)
         _end_with_parent()
         pipe.send((HELLO, None))

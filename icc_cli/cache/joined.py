@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache.read import Cache, CacheHead, StoredSite
+from icc_cli.cache.read import Cache
+from icc_cli.cache.stored import CacheHead, StoredSite
 from icc_cli.errors import FormatError
 from icc_cli.parts import HINT
 from icc_cli.shapes import JsonObject

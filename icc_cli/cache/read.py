@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -12,70 +12,12 @@ from numpy.typing import NDArray
 
 from icc_cli import hdf5
 from icc_cli.cache import schema
+from icc_cli.cache.stored import HINT, CacheHead, CacheSite, StoredFile, StoredSite, damage
 from icc_cli.errors import FormatError
 from icc_cli.parts import HINT as PART_HINT
 from icc_cli.parts import siblings
 from icc_cli.resources import check_memory
 from icc_cli.shapes import JsonObject, fits, one_of, parsed, require, shown
-from icc_cli.stages import CACHE, next_step
-
-HINT = "Extract it again with `icc extract --force`."
-
-
-@dataclass(frozen=True)
-class CacheSite:
-    """One site of an open cache; a `Site` for the measures."""
-
-    name: str
-    kind: str
-    map_size: int
-    dataset: h5py.Dataset
-    file: Path
-
-    @property
-    def dtype(self) -> "np.dtype[np.floating]":
-        dtype: np.dtype[np.floating] = self.dataset.dtype
-        return dtype
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        rows, neurons = self.dataset.shape
-        return int(rows), int(neurons)
-
-    def rows(self, start: int, stop: int) -> NDArray[np.floating]:
-        """Rows start..stop, (stop - start, n); FormatError when the file is damaged there."""
-        with _damage(self.file):
-            return np.asarray(self.dataset[start:stop])
-
-
-class StoredSite(Protocol):
-    """A site of an open cache, in one file or in several."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def map_size(self) -> int: ...
-
-    @property
-    def dtype(self) -> "np.dtype[np.floating]": ...
-
-    @property
-    def shape(self) -> tuple[int, int]: ...
-
-    def rows(self, start: int, stop: int) -> NDArray[np.floating]: ...
-
-
-@dataclass(frozen=True)
-class CacheHead:
-    """The last linear layer of an open cache: its `inputs` (N, d), `weight` (K', d) and `bias` (K',)."""
-
-    inputs: StoredSite
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -124,14 +66,19 @@ def open_cache(path: Path, split: Literal["train", "test"] = "train") -> Iterato
 
 @contextlib.contextmanager
 def _one_file(path: Path, split: Literal["train", "test"] = "train") -> Iterator[Cache]:
-    group = "" if split == "train" else schema.TEST
-    if not hdf5.ends(path, f"cache {split}", lambda file: _read(file, path, group)):
-        raise FormatError(f"{path} is not a readable cache: HDF5 crashes or hangs on it.", HINT)
-    with contextlib.ExitStack() as stack:
-        with _damage(path):
-            file = stack.enter_context(h5py.File(path, "r"))
-            cache = _read(file, path, group)
+    try:
+        cache, file = hdf5.read(_structure, path, "" if split == "train" else schema.TEST)
+    except hdf5.Endless as error:
+        raise FormatError(f"{path} is not a readable cache: HDF5 crashes or hangs on it.", HINT) from error
+    with file.open():
         yield cache
+
+
+def _structure(path: Path, split: str) -> tuple[Cache, StoredFile]:
+    """The cache at `path`, but for its large arrays, and the file that they are in."""
+    with damage(path), h5py.File(path, "r") as stored:
+        file = StoredFile(path)
+        return _read(stored, file, split), file
 
 
 def stored_content_key(path: Path) -> str | None:
@@ -152,7 +99,8 @@ def stored_weights(path: Path) -> str | None:
         return None
 
 
-def _read(file: h5py.File, path: Path, split: str) -> Cache:
+def _read(file: h5py.File, held: StoredFile, split: str) -> Cache:
+    path = held.path
     attributes = _attributes(file, schema.ATTRIBUTE_NAMES)
     if not fits(one_of(schema.FORMAT), attributes.get(schema.FORMAT_ATTR)):
         raise FormatError(f"{path} is HDF5, but not a cache that `icc extract` wrote.", "Name a cache.")
@@ -179,7 +127,7 @@ def _read(file: h5py.File, path: Path, split: str) -> Cache:
     finer = schema.inside(split, schema.SUBCLASS_LABELS) in file
     sublabels = vector(schema.SUBCLASS_LABELS, count) if finer else None
     numbers = sorted(file[schema.inside(split, schema.SITES)], key=int)
-    sites = tuple(_site(file, schema.inside(split, f"{schema.SITES}/{number}"), count, path) for number in numbers)
+    sites = tuple(_site(file, schema.inside(split, f"{schema.SITES}/{number}"), count, held) for number in numbers)
     if not sites:
         raise FormatError(f"{path} has no site.", HINT)
     return Cache(
@@ -192,8 +140,8 @@ def _read(file: h5py.File, path: Path, split: str) -> Cache:
         vector(schema.PREDICTIONS, count),
         sites,
         attributes,
-        _head(file, split, count, path) if schema.HEAD in file else None,
-        _table(file, split, schema.LOGITS, count, path) if schema.LOGITS in file else None,
+        _head(file, split, count, held) if schema.HEAD in file else None,
+        _table(file, split, schema.LOGITS, count, held) if schema.LOGITS in file else None,
         tests,
     )
 
@@ -208,8 +156,9 @@ def _attributes(item: h5py.Group, names: Sequence[str]) -> JsonObject:
     return found
 
 
-def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
-    inputs = _table(file, split, schema.HEAD_INPUTS, count, path)
+def _head(file: h5py.File, split: str, count: int, held: StoredFile) -> CacheHead:
+    path = held.path
+    inputs = _table(file, split, schema.HEAD_INPUTS, count, held)
     weight, bias = (_dataset(file, name, path) for name in (schema.HEAD_WEIGHT, schema.HEAD_BIAS))
     if weight.ndim != 2 or weight.shape[1] != inputs.shape[1] or bias.shape != weight.shape[:1]:
         raise FormatError(
@@ -224,17 +173,26 @@ def _head(file: h5py.File, split: str, count: int, path: Path) -> CacheHead:
     )
 
 
-def _table(file: h5py.File, split: str, name: str, count: int, path: Path) -> CacheSite:
+def _table(file: h5py.File, split: str, name: str, count: int, held: StoredFile) -> CacheSite:
     """The head's inputs, or the logits: (N, n) numbers, of the kind that their name says."""
-    place = schema.inside(split, name)
-    dataset = _dataset(file, place, path)
+    kind = name.split("/")[0]
+    return CacheSite(kind, kind, 1, *_numbers(file, schema.inside(split, name), count, held))
+
+
+def _numbers(
+    file: h5py.File, name: str, count: int, held: StoredFile
+) -> tuple[tuple[int, int], "np.dtype[np.floating]", StoredFile, int]:
+    """The shape (count, n), type, file and place of a large array of numbers."""
+    dataset = _dataset(file, name, held.path)
     if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
         raise FormatError(
-            f"{path} has /{place} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
+            f"{held.path} has /{name} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
             HINT,
         )
-    kind = name.split("/")[0]
-    return CacheSite(kind, kind, 1, dataset, path)
+    offset = dataset.id.get_offset()
+    if offset is None:
+        raise FormatError(f"{held.path} has a /{name} that is not a plain array in this file.", HINT)
+    return dataset.shape, dataset.dtype, held, offset
 
 
 def _vector(file: h5py.File, name: str, path: Path, count: int | None = None) -> NDArray[Any]:
@@ -254,33 +212,22 @@ def _held(dataset: h5py.Dataset, name: str, path: Path) -> NDArray[Any]:
     return np.asarray(dataset[()])
 
 
-def _site(file: h5py.File, group: str, count: int, path: Path) -> CacheSite:
-    dataset = _dataset(file, f"{group}/{schema.PREACTIVATIONS}", path)
-    if dataset.ndim != 2 or dataset.shape[0] != count or dataset.shape[1] < 1 or dataset.dtype.kind != "f":
-        raise FormatError(
-            f"{path} has /{group} of shape {dataset.shape} and type {dataset.dtype}, expected ({count}, n) floats.",
-            HINT,
-        )
-    attributes = _attributes(dataset.parent, schema.SITE_ATTRIBUTE_NAMES)
-    require(schema.SITE_ATTRIBUTES, attributes, f"{path}: /{group}", HINT)
-    return CacheSite(
-        attributes[schema.SITE_NAME_ATTR],
-        attributes[schema.SITE_KIND_ATTR],
-        attributes[schema.SITE_MAP_SIZE_ATTR],
-        dataset,
-        path,
-    )
+def _site(file: h5py.File, group: str, count: int, held: StoredFile) -> CacheSite:
+    numbers = _numbers(file, f"{group}/{schema.PREACTIVATIONS}", count, held)
+    attributes = _attributes(file[group], schema.SITE_ATTRIBUTE_NAMES)
+    require(schema.SITE_ATTRIBUTES, attributes, f"{held.path}: /{group}", HINT)
+    name, kind, size = (attributes[one] for one in schema.SITE_ATTRIBUTE_NAMES)
+    return CacheSite(name, kind, size, *numbers)
 
 
 def _dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     """A data set that lies in this very file, all of it written."""
-    group: h5py.Group = file
     parts = name.split("/")
-    for depth, part in enumerate(parts):
-        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise FormatError(f"{path} lacks /{'/'.join(parts[: depth + 1])}, or links to another file there.", HINT)
-        group = group[part]
-    dataset = group
+    for depth in range(len(parts)):
+        above = "/".join(parts[: depth + 1])
+        if not _is_here(file, above):
+            raise FormatError(f"{path} lacks /{above}, or links to another file there.", HINT)
+    dataset = file[name]
     if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external or dataset.chunks is not None:
         raise FormatError(f"{path} has a /{name} that is not a plain array in this file.", HINT)
     if dataset.id.get_storage_size() != dataset.size * dataset.dtype.itemsize:
@@ -288,17 +235,9 @@ def _dataset(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     return dataset
 
 
-@contextlib.contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Turn whatever h5py raises on a damaged file into a FormatError."""
+def _is_here(file: h5py.File, name: str) -> bool:
+    """Whether there is a hard link of this name; the groups above it are known to be here."""
     try:
-        yield
-    except (FileNotFoundError, NotADirectoryError):
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, RecursionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")[:200] if str(error) else type(error).__name__
-        if path.stat().st_size == 0:
-            reason = "it is empty"
-        step = next_step(path, CACHE)
-        what = "is not a cache" if step else f"is not a readable cache: {reason}"
-        raise FormatError(f"{path} {what}.", step or HINT) from error
+        return bool(file.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD)
+    except KeyError:
+        return False

@@ -38,11 +38,17 @@ class Recorder:
         self._force = force
 
     def record(
-        self, item: Input, key: str | None, make: Callable[[], Record], measures: Collection[str], settings: Settings
+        self,
+        item: Input,
+        key: Callable[[], str | None],
+        make: Callable[[], Record],
+        measures: Collection[str],
+        settings: Settings,
     ) -> Recorded:
-        """The record that is there already under `key`, or what `make` gives, which is written.
+        """The record that is there already under the `key`, or what `make` gives, which is written.
 
-        `key` stands for all that the record depends on and is its `content_key`; None where that cannot be told.
+        The key stands for all that the record depends on and is its `content_key`; None where that cannot be told. It
+        is asked for where a record is there.
         UsageError, before anything is computed, when the one that is there was made with other `settings` than these,
         or holds measures that are none of `measures`: what it holds would be lost.
         """
@@ -50,9 +56,9 @@ class Recorder:
         if path is None:
             return Recorded(make(), None, True)
         stored = None if self._force else _stored(path)
-        if stored is not None and key is not None and stored.content_key == key:
-            return Recorded(stored, path, False)
         if stored is not None:
+            if stored.content_key is not None and stored.content_key == key():
+                return Recorded(stored, path, False)
             _refuse_a_loss(path, stored, measures, settings)
         record = make()
         there = None if self._force else _stored(path)  # by now, that of another process too

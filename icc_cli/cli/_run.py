@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import typer
 
+from icc_cli import hdf5
 from icc_cli.cli._guard import EXIT_SOME_FAILED, last_word
 from icc_cli.cli._inputs import Input, is_cache, with_suffixes
 from icc_cli.cli._outputs import Outputs
@@ -109,17 +110,18 @@ def each(
 def _one_by_one(
     inputs: Iterable[Input], work: Callable[[Input], Result], debug: bool
 ) -> Iterator[tuple[Input, Result | IccError]]:
-    for item in inputs:
-        if stopping():
-            return
-        outcome: Result | IccError
-        try:
-            outcome = _existing(work, item)
-        except IccError as error:
-            if debug:
-                traceback.print_exc()
-            outcome = error
-        yield item, outcome
+    with hdf5.one_fork():
+        for item in inputs:
+            if stopping():
+                return
+            outcome: Result | IccError
+            try:
+                outcome = _existing(work, item)
+            except IccError as error:
+                if debug:
+                    traceback.print_exc()
+                outcome = error
+            yield item, outcome
 
 
 def _in_worker(work: Callable[[Input], Result], item: Input, tell: object) -> Result:

@@ -152,7 +152,8 @@ def _of_cache(item: Input, recorder: Recorder, how: _How, report: Reporter) -> R
             with report.progress(item.path.name, total) as advance:
                 return record_of(cache, item.path, measures, how.settings, advance, how.threads)
 
-    return recorder.record(item, stored_key(item.path, measures, how.settings), make, *_kept(measures, how))
+    key = partial(stored_key, item.path, measures, how.settings)
+    return recorder.record(item, key, make, *_kept(measures, how))
 
 
 def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
@@ -176,7 +177,7 @@ def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter)
         return record_of(taken, item.path, measures, how.settings, threads=how.threads)
 
     key = key_of(of_subject(subject, how.networks.how).content_key, measures, how.settings)
-    return recorder.record(item, key, make, *_kept(measures, how))
+    return recorder.record(item, lambda: key, make, *_kept(measures, how))
 
 
 def _kept(measures: "Sequence[Chosen]", how: _How) -> "tuple[list[str], Settings]":

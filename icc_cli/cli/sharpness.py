@@ -140,7 +140,7 @@ def _work(
             return record_of(subject, settings, where, batch_size, advance)
 
     plain = {"target": str(settings.target), "method": settings.method, "batch_norm": settings.bn or "default"}
-    return recorder.record(item, key_of(subject, settings), make, wanted(settings), plain)
+    return recorder.record(item, partial(key_of, subject, settings), make, wanted(settings), plain)
 
 
 def _row(record: "Record") -> JsonObject:

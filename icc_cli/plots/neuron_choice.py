@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from icc_cli.cache.read import Cache, StoredSite
+from icc_cli.cache import Cache, StoredSite
 from icc_cli.errors import UsageError
 from icc_cli.measures.groups import ClassGroup, class_groups
 from icc_cli.measures.neuron_variance import class_variance

@@ -1,7 +1,11 @@
 """Damaged HDF5 on which HDF5 itself never ends, in C: refused within seconds, wherever a file is read."""
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from typer.testing import CliRunner
 
 from icc_cli import hdf5
 from icc_cli.cli import app
+from icc_cli.errors import FormatError
 
 FILES = sorted((Path(__file__).parent / "hostile").glob("circle-*.h5"))
 COMMANDS = {
@@ -35,6 +40,55 @@ def test_beside_others_they_stop_nothing(tmp_path):
     done = CliRunner().invoke(app, ["measure", *map(str, FILES), str(whole), "-o", str(tmp_path)])
     assert done.exit_code == 1 and [path.name for path in tmp_path.iterdir()] == ["v2.measure.json"]
     assert done.stderr.count("HDF5 crashes or hangs") == len(FILES) == 2
+
+
+def where():
+    return os.getpid()
+
+
+def refuse(text):
+    raise FormatError(text)
+
+
+def spin():
+    while True:
+        pass
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_is_read_in_a_fork(apart, monkeypatch):
+    monkeypatch.setattr(hdf5, "CPU_SECONDS", 1)
+    with contextlib.nullcontext() if apart else hdf5.one_fork():
+        first, second = hdf5.read(where), hdf5.read(where)
+        assert os.getpid() not in (first, second) and (first == second) is not apart
+        with pytest.raises(FormatError, match="so it is"):
+            hdf5.read(refuse, "so it is")
+        for ending in (spin, partial(os._exit, 0), partial(os._exit, 3)):
+            with pytest.raises(hdf5.Endless):
+                hdf5.read(ending)
+            assert hdf5.read(where) != second
+    for fork in (first, second):
+        assert not Path(f"/proc/{fork}").exists()
+
+
+def test_a_fork_ends_with_its_process():
+    code = """
+import os, time
+from icc_cli import hdf5
+with hdf5.one_fork():
+    print(hdf5.read(os.getpid), flush=True)
+    time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    fork = Path("/proc", process.stdout.readline().strip())
+    assert fork.exists()
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not fork.exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it goes on")
 
 
 def test_a_crash_is_no_end_and_what_changed_is_tried_again(tmp_path):

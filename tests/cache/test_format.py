@@ -1,13 +1,14 @@
 """The published cache format: a file of every version stays readable, and says what docs/cache-format.md says."""
 
 import json
+import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from icc_cli import measuring
+from icc_cli import hdf5, measuring
 from icc_cli.cache import Rows, SiteInfo, background, new_cache, open_cache, stored_content_key
 from icc_cli.errors import FormatError
 from icc_cli.measures.options import Options
@@ -121,6 +122,54 @@ def test_what_is_written_is_read(tmp_path, dtype):
         assert np.array_equal(cache.sites[1].rows(1, 3), values[1:3, :2].astype(dtype))
         assert cache.sublabels is None and cache.predictions.tolist() == [0, 0, 1, 1]
     assert stored_content_key(tmp_path / "a.h5") == "key"
+
+
+def test_a_file_that_changes_while_it_is_open(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_bytes(VERSION_2.read_bytes())
+    with open_cache(path) as cache:
+        whole = cache.sites[-1].rows(0, 10**9)
+        assert len(whole) == len(cache.labels) and np.array_equal(whole[3:5], cache.sites[-1].rows(3, 5))
+        assert cache.sites[0].rows(5, 5).shape == (0, cache.sites[0].shape[1])
+        os.truncate(path, 2000)
+        with pytest.raises(FormatError, match=r"a\.h5 is incomplete"):
+            cache.sites[-1].rows(0, len(cache.labels))
+    with pytest.raises(FormatError, match="closed file"):
+        cache.sites[0].rows(0, 1)
+
+
+def test_a_file_that_is_replaced_while_it_is_opened(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    path.write_bytes(VERSION_2.read_bytes())
+
+    def read(work, *arguments):
+        found = work(*arguments)
+        path.unlink()
+        path.write_bytes(VERSION_1.read_bytes())
+        return found
+
+    monkeypatch.setattr(hdf5, "read", read)
+    with (
+        pytest.raises(FormatError, match=r"a\.h5 has changed while it was read\. Run the same command again"),
+        open_cache(path),
+    ):
+        pass
+
+
+def test_a_compact_array_is_no_large_one(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_bytes(VERSION_2.read_bytes())
+    with h5py.File(path, "r+") as file:
+        name = "sites/000/preactivations"
+        values = file[name][:]
+        del file[name]
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple(values.shape)
+        made = h5py.h5d.create(file.id, name.encode(), h5py.h5t.NATIVE_FLOAT, space, dcpl=layout)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+    with pytest.raises(FormatError, match="not a plain array in this file"), open_cache(path):
+        pass
 
 
 def test_a_file_without_its_last_words_is_no_cache(tmp_path):

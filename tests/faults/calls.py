@@ -190,6 +190,7 @@ def _reading(on):
 
     return [
         (os, "stat", _before(on, "stat")),
+        (os, "preadv", _before(on, "read")),
         (os, "listdir", _before(on, "list")),
         (os, "scandir", _before(on, "list")),
         (io, "open", stream),

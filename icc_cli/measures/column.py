@@ -17,7 +17,8 @@ class Column:
     """What is kept of one measure: the best neurons' scores so far (g, at most k), or every site's (g,) scores."""
 
     measure: Measure
-    best: Array | None = None
+    neurons: list[Array] = field(default_factory=list)
+    """Neurons' scores (g, m) that are `best` together."""
     sites: list[Array] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
     """The measure's own value of each site, None where it has none."""
@@ -34,12 +35,20 @@ class Column:
         elif self.measure.over == "neurons":
             every = self.measure.take == "all"
             if self.measure.reduce is None:
-                self.best = keep_top(self.best, scores, None if every else keep)
+                together = every or keep is None
+                self.neurons = [*self.neurons, scores] if together else [keep_top(self.best, scores, keep)]
             self.values.append(self.average(top_mean(scores, scores.shape[1] if every else site_k)))
         else:
             if not self.measure.whole:
                 self.sites.append(scores)
             self.values.append(self.average(scores))
+
+    @property
+    def best(self) -> Array | None:
+        """The best neurons' scores so far (g, at most k); None where there is none."""
+        if len(self.neurons) > 1:
+            self.neurons = [np.concatenate(self.neurons, axis=1)]
+        return self.neurons[0] if self.neurons else None
 
     def average(self, groups: Array) -> float | None:
         """The average over the groups that have a value."""
@@ -56,10 +65,9 @@ class Column:
             value = self.measure.reduce([math.nan if one is None else one for one in self.values])
             return None if value is None or math.isnan(value) else float(value)
         if self.measure.over == "neurons":
-            if self.best is None:
+            if (best := self.best) is None:
                 return None
-            every = self.measure.take == "all"
-            return self.average(top_mean(self.best, self.best.shape[1] if every else options.neurons))
+            return self.average(top_mean(best, best.shape[1] if self.measure.take == "all" else options.neurons))
         return self.average(top_mean(np.stack(self.sites, axis=1), options.layer_k)) if self.sites else None
 
     def reason(self) -> str | None:
@@ -73,9 +81,9 @@ class Column:
 
     def every_k(self) -> Array | None:
         """(n,) the value for every k from 1; None where it is not defined."""
-        if self.best is None:
+        if (best := self.best) is None:
             return None
-        curves = top_means(self.best[~np.isnan(self.best).all(axis=1)])
+        curves = top_means(best[~np.isnan(best).all(axis=1)])
         if len(curves) == 0:
             return None
         curve: Array = np.median(curves, axis=0) if self.measure.average == "median" else curves.mean(axis=0)
@@ -83,7 +91,8 @@ class Column:
 
     def undefined(self) -> list[int]:
         """The groups that have no value anywhere."""
-        rows = [np.isnan(self.best).all(axis=1)] if self.best is not None else [np.isnan(one) for one in self.sites]
+        best = self.best
+        rows = [np.isnan(one) for one in self.sites] if best is None else [np.isnan(best).all(axis=1)]
         if isinstance(self.network, np.ndarray):
             rows = [np.isnan(self.network)]
         return np.flatnonzero(np.logical_and.reduce(rows)).tolist() if rows else []

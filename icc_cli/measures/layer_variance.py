@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.directions import Centred, centred
-from icc_cli.measures.pairs import Scatter, gram, spread_of_few, spread_of_many
+from icc_cli.measures.pairs import Scatter, factor_of, few, gram, spread_of_few, spread_of_many
 from icc_cli.measures.percentile import percentiles
 from icc_cli.measures.site import Array, Numbers, Site, may_hold, short_blocks
 
@@ -102,10 +102,9 @@ def _sums(
         if not may_hold(view.site, group.size):
             spread = _spread_of_large(group, directions, whole, view.convention)
         else:
-            few = _are_few(view.site, group.size, len(centre))
-            (block,) = directions(group.rows, True, few)
+            (block,) = directions(group.rows, True, few(group.size, len(centre)))
             whole.add(block)
-            if few:
+            if _are_few(view.site, group.size, len(centre)):
                 spread = spread_of_few(block, view.convention)
                 waiting.add(block.rows)
             else:
@@ -120,7 +119,7 @@ def _sums(
 def _spread_of_large(group: "ClassGroup", directions: Directions, whole: Scatter, convention: str) -> float:
     """The spread of a class that is not held at once; its sums are added to `whole` too."""
     own: Scatter | None = None
-    for block in directions(group.rows, False, group.size < 2 * len(whole.centre)):
+    for block in directions(group.rows, False, few(group.size, len(whole.centre))):
         own = own or Scatter(block.mean)
         product = gram(block.rows)
         for sums in (own, whole):
@@ -140,7 +139,7 @@ class _Waiting:
         self._count = 0
 
     def add(self, rows: Numbers) -> None:
-        self._rows.append(rows)
+        self._rows.append(factor_of(rows))
         self._count += len(rows)
         if not may_hold(self._site, self._count):
             self.flush()
@@ -152,8 +151,8 @@ class _Waiting:
 
 
 def _are_few(site: Site, samples: int, neurons: int) -> bool:
-    """Whether the matrix of similarities of so many samples costs no more than twice V'V, and may be held."""
-    return samples < 2 * neurons and may_hold(site, samples)
+    """Whether there are so few samples that all may be about as far from each other; and their matrix may be held."""
+    return 4 * samples < 5 * neurons and may_hold(site, samples)
 
 
 def _shares(classes: Sequence["ClassGroup"], count: int) -> list[Sequence["ClassGroup"]]:
@@ -176,7 +175,8 @@ def _active(block: Numbers, threshold: Array, scale: Array, dtype: DTypeLike) ->
     near: Numbers = threshold.astype(dtype)
     active: Numbers = np.subtract(block, near, dtype=dtype)
     active *= scale.astype(dtype)
-    active -= ((threshold - near) * scale).astype(dtype)
+    if near.dtype != threshold.dtype:
+        active -= ((threshold - near) * scale).astype(dtype)
     np.maximum(active, 0, out=active)
     return active
 

@@ -1,6 +1,6 @@
 """Count, mean and sum of squared deviations of every neuron over a group of samples, and how groups merge."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +78,15 @@ def merged(parts: Iterable[Moments]) -> Moments:
     return total
 
 
-def all_but_one(parts: Sequence[Moments]) -> list[Moments]:
-    """For each of two or more `parts`, the moments of all the others together, by merging alone."""
-    before: list[Moments | None] = [None]
-    after: list[Moments | None] = [None]
-    for part in parts[:-1]:
-        before.append(part if before[-1] is None else before[-1].merge(part))
-    for part in reversed(parts[1:]):
-        after.append(part if after[-1] is None else part.merge(after[-1]))
-    return [merged(side for side in pair if side is not None) for pair in zip(before, reversed(after), strict=True)]
+def all_but_one(counts: Array, means: Array, m2: Array) -> tuple[Array, Array]:
+    """Mean and m2 (S, n) of all groups but one, for each of S >= 2 groups of `counts` (S,), `means` and `m2` (S, n).
+
+    Each is the sum over the others, in which no term can cancel.
+    """
+    others = np.where(np.eye(len(counts), dtype=bool), 0.0, counts)
+    totals = others.sum(axis=1, keepdims=True)
+    outside = others @ means / totals
+    squares = np.minimum(others, 1) @ m2
+    for weights, mean, sum_of_squares in zip(others, outside, squares, strict=True):
+        sum_of_squares += weights @ np.square(means - mean)
+    return outside, squares

@@ -21,9 +21,19 @@ FLOAT32_FROM = 64
 """Neurons from which V'V is taken in float32: it takes half the time there."""
 
 
+def few(samples: int, neurons: int) -> bool:
+    """Whether all distances may be so nearly equal that float32 would lose their spread."""
+    return samples < 2 * neurons
+
+
+def factor_of(rows: Numbers, many: bool = True) -> Numbers:
+    """`rows` (M, n) in the precision in which V'V is taken; float64 where they are not `many`."""
+    return rows.astype(np.float32 if many and rows.shape[1] >= FLOAT32_FROM else np.float64, copy=False)
+
+
 def gram(rows: Numbers) -> Numbers:
     """V'V (n, n) of `rows` (M, n). numpy sees that both factors are one array, and computes one triangle."""
-    factor: Numbers = rows.astype(np.float32 if rows.shape[1] >= FLOAT32_FROM else np.float64, copy=False)
+    factor = factor_of(rows, many=not few(*rows.shape))
     product: Numbers = factor.T @ factor
     return product
 

@@ -30,12 +30,15 @@ def _selectivity(classes: Sequence[Sequence[Moments]], dead: np.ndarray) -> Arra
     rows = []
     for subclasses in classes:
         if len(subclasses) < 2:
-            rows.append(np.full(len(dead), np.nan))
+            rows.append(np.full((1, len(dead)), np.nan))
             continue
-        for inside, outside in zip(subclasses, all_but_one(subclasses), strict=True):
-            ratio = (inside.mean - outside.mean) / (inside.std + outside.std + EPSILON)
-            rows.append(np.where(dead, 0.0, ratio))
-    return np.array(rows)
+        counts = np.array([part.count for part in subclasses], np.float64)
+        means, m2 = np.array([part.mean for part in subclasses]), np.array([part.m2 for part in subclasses])
+        outside, m2_outside = all_but_one(counts, means, m2)
+        spread = np.sqrt(m2 / counts[:, None]) + np.sqrt(m2_outside / (counts.sum() - counts)[:, None])
+        ratio = (means - outside) / (spread + EPSILON)
+        rows.append(np.where(dead, 0.0, ratio))
+    return np.concatenate(rows)
 
 
 SELECTIVITY = Measure(

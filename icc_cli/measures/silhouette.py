@@ -54,7 +54,7 @@ def _class_silhouettes(parts: "UnitRows") -> Array:
 def _at_once(found: "AtOnce", between: Array) -> Array:
     """The same for all rows together. The means are taken about that of them, so that close ones stay apart."""
     means, sizes, each = found.clusters.means, found.clusters.sizes, np.arange(len(found.rows))
-    apart = np.array([np.vecdot(means - mean, means - mean) for mean in means])
+    apart = np.array([np.vecdot(gaps, gaps) for gaps in (means - mean for mean in means)])
     along = found.rows @ (means - means.mean(axis=0)).T
     distances = found.squares[:, None] + 2 * (along[each, found.own][:, None] - along) + apart[found.own]
     scores = _scores(distances, between, found.own, sizes, found.silent)

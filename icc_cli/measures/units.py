@@ -49,7 +49,7 @@ class UnitRows:
         starts, own = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
         lengths = np.vecdot(rows, rows)
         silent = lengths == 0
-        rows /= np.sqrt(np.where(silent, 1, lengths))[:, None]
+        rows *= (1 / np.sqrt(np.where(silent, 1, lengths)))[:, None]
         means = np.add.reduceat(rows, starts, axis=0) / sizes[:, None]
         rows -= means[own]
         squares = np.vecdot(rows, rows)

@@ -2,9 +2,10 @@
 
 python benchmarks/checks.py [--repeats 5] [--rows 50000] [--images 2000]
 
-Checks are: reading an HDF5 file's structure in a fork, which has to be done somewhere, declared shapes, the weighing of memory and of networks,
-and of checkpoints the look at what they are, their checksums and the search for numbers that are not finite. Each
-command runs in a fork that has imported what it needs, and counts the seconds in its checks, those of their forks too.
+Checks are: reading an HDF5 file's structure in a fork, which has to be done somewhere, declared shapes, the weighing of
+memory and of networks, and of checkpoints the look at what they are, their checksums and the search for numbers that
+are not finite. Each command runs in a fork that has imported what it needs, and counts the seconds in its checks, those
+of their forks too.
 (Commands without any check differ from those with them by less than two runs of one do on a machine with other work.)
 """
 

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import SMALLEST
-from icc_cli.measures.site import Array, Numbers, Site, pieces, short_type, worth_keeping
+from icc_cli.measures.site import Array, Numbers, Rectified, Site, pieces, short_type, worth_keeping
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,8 @@ def _deviations(site: Site, classes: Sequence[ClassGroup], dtype: DTypeLike) -> 
             sums = np.zeros((len(group.leaves), site.shape[1]))
             for total, rows in zip(sums, group.leaves, strict=True):
                 for piece in pieces(site, rows):
-                    block = site.rows(piece.start, piece.stop)
+                    block = _read(site, piece, None if kept is None else kept[piece])
                     total += block.sum(axis=0, dtype=np.float64)
-                    if kept is not None:
-                        kept[piece] = block
             sizes = group.leaf_sizes
             leaf_means.append(sums / sizes[:, None])
             means.append(mean_of(leaf_means[-1], sizes.tolist()))
@@ -65,6 +63,17 @@ def _deviations(site: Site, classes: Sequence[ClassGroup], dtype: DTypeLike) -> 
                 block = _less(block, means[-1], dtype, into)
                 squares[piece] = np.vecdot(block, block)
     return Deviations(site, dtype, leaf_means, np.array(means), squares, kept)
+
+
+def _read(site: Site, piece: slice, into: Numbers | None) -> Numbers:
+    """Some rows, in `into` where that is given."""
+    if into is not None and isinstance(site, Rectified):
+        return np.maximum(site.site.rows(piece.start, piece.stop), 0, out=into, casting="same_kind")
+    block = site.rows(piece.start, piece.stop)
+    if into is None:
+        return block
+    into[:] = block
+    return into
 
 
 def _less(rows: Numbers, mean: Array, dtype: DTypeLike, into: Numbers | None) -> Numbers:

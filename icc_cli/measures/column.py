@@ -9,7 +9,7 @@ from icc_cli.measures.declare import Measure
 from icc_cli.measures.options import Options
 from icc_cli.measures.scores import NO_VALUE
 from icc_cli.measures.site import Array
-from icc_cli.measures.top import keep_top, top_mean, top_means
+from icc_cli.measures.top import keep_top, median, top_mean, top_means
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Column:
         defined = groups[~np.isnan(groups)]
         if len(defined) == 0:
             return None
-        return float(np.median(defined) if self.measure.average == "median" else defined.mean())
+        return float(median(defined) if self.measure.average == "median" else defined.mean())
 
     def value(self, options: Options) -> float | None:
         """The network's value."""
@@ -86,7 +86,7 @@ class Column:
         curves = top_means(best[~np.isnan(best).all(axis=1)])
         if len(curves) == 0:
             return None
-        curve: Array = np.median(curves, axis=0) if self.measure.average == "median" else curves.mean(axis=0)
+        curve: Array = median(curves) if self.measure.average == "median" else curves.mean(axis=0)
         return curve
 
     def undefined(self) -> list[int]:

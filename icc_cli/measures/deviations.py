@@ -68,8 +68,9 @@ def _deviations(site: Site, classes: Sequence[ClassGroup], dtype: DTypeLike) -> 
 def _read(site: Site, piece: slice, into: Numbers | None) -> Numbers:
     """Some rows, in `into` where that is given."""
     if into is not None and isinstance(site, Rectified):
-        return np.maximum(site.site.rows(piece.start, piece.stop), 0, out=into, casting="same_kind")
-    block = site.rows(piece.start, piece.stop)
+        np.maximum(site.site.rows(piece.start, piece.stop), 0, out=into, casting="same_kind")
+        return into
+    block: Numbers = site.rows(piece.start, piece.stop)
     if into is None:
         return block
     into[:] = block

@@ -15,7 +15,7 @@ from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
 from icc_cli.resources import check_memory
 
-WORTH_THREADS = 2**23
+WORTH_THREADS = 2**26
 """Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
 
 

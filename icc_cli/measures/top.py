@@ -1,4 +1,4 @@
-"""mean^k: the mean of the k largest values."""
+"""mean^k: the mean of the k largest values; and the median."""
 
 import numpy as np
 
@@ -37,3 +37,11 @@ def top_means(scores: Array) -> Array:
         means: Array = np.cumsum(np.where(scored, descending, 0.0), axis=1) / np.cumsum(scored, axis=1)
         return means
     return np.cumsum(descending, axis=1) / np.arange(1, scores.shape[1] + 1)
+
+
+def median(values: Array) -> Array:
+    """The median over the first axis, as numpy's, which imports numpy.ma: a fifteenth of a small cache's time."""
+    count = len(values)
+    ordered = np.sort(values, axis=0)
+    middle: Array = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    return middle

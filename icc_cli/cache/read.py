@@ -239,5 +239,5 @@ def _is_here(file: h5py.File, name: str) -> bool:
     """Whether there is a hard link of this name; the groups above it are known to be here."""
     try:
         return bool(file.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD)
-    except KeyError:
+    except (KeyError, RuntimeError):  # h5py has raised either
         return False

@@ -81,7 +81,7 @@ def test_each_has_the_cache_that_it_has_alone(folder, monkeypatch, name):
         done = extract(f"ckpts/{one}.pt", "-o", f"alone/{one}.h5", *model[1:], model=model[0])
         assert done.exit_code == 0, done.output
     calls = []
-    monkeypatch.setattr(infer, "build", lambda spec: calls.append(spec) or build(spec))
+    monkeypatch.setattr(infer, "build", lambda spec, *held: calls.append(spec) or build(spec, *held))
     done = extract("ckpts", "-o", "acts", *model[1:], model=model[0])
     assert done.exit_code == 1 and "c.pt holds NaN" in done.stderr
     assert sorted(path.name for path in (folder / "acts").iterdir()) == ["a.h5", "b.h5", "d.h5", "e.h5"]

@@ -1,6 +1,5 @@
 """What this process may use: its cores, GPUs and memory, rather than what the machine has."""
 
-import ctypes
 import math
 import os
 import shutil
@@ -135,6 +134,8 @@ def keep_freed_memory() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
+    import ctypes  # which takes milliseconds, and few commands need it
+
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT)

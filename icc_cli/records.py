@@ -14,6 +14,8 @@ from icc_cli.files import check_there
 from icc_cli.measures.result import SiteValues
 from icc_cli.resources import check_text
 from icc_cli.shapes import (
+    counted,
+    either,
     fields,
     items,
     mapping,
@@ -97,6 +99,9 @@ _DESCRIBED = fields(
 _SHAPE = fields(
     {"checkpoint": text, "weights_sha256": text, "measures": mapping(optional(number))},
     {
+        "k": optional(either(counted, one_of("auto"), expected="a whole number of at least 1, or auto")),
+        "layer_k": optional(counted),
+        "site_k": optional(counted),
         "hparams": optional(mapping(plain)),
         "metrics": optional(mapping(scalar)),
         "epoch": optional(whole),

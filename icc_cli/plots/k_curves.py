@@ -35,7 +35,8 @@ def rows(given: Given) -> list[Row]:
     same = configurations(study.table)
     found: list[Row] = []
     for name in dict.fromkeys(name for one in models.records for name, curve in (one.all_k or {}).items() if curve):
-        ks = {int(column.split("=")[1]): i for i, column in enumerate(columns) if column.startswith(f"{name}@k=")}
+        numbered = {i: column.removeprefix(f"{name}@k=") for i, column in enumerate(columns) if "@k=" in column}
+        ks = {int(k): i for i, k in numbered.items() if k.isdecimal()}
         if not ks:  # the same in every model, or against the other values, and so no column
             continue
         kept = sorted({sorted(ks)[round(i)] for i in np.geomspace(1, len(ks), POINTS) - 1})

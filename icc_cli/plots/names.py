@@ -18,10 +18,11 @@ def short(names: Sequence[str]) -> list[str]:
     if distinct > 1 and len({len(part) for part in parts}) == 1:
         differing = [i for i, column in enumerate(zip(*parts, strict=True)) if len(set(column)) > 1]
         kept = ["-".join(part[i] for i in differing) for part in parts]
-    cut = [_cut(name) for name in kept]
-    return next(found for found in (cut, kept, list(names)) if len(set(found)) == distinct)
+    shorter = [cut(name) for name in kept]
+    return next(found for found in (shorter, kept, list(names)) if len(set(found)) == distinct)
 
 
-def _cut(name: str) -> str:
+def cut(name: str) -> str:
+    """A name without its middle, where it is longer than LONGEST."""
     half = (LONGEST - 1) // 2
     return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"

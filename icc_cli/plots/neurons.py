@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icc_cli.cache.read import Cache
+from icc_cli.plots.names import cut
 from icc_cli.plots.neuron_choice import Shown, name_of
 from icc_cli.plots.style import COLOURS, GREY, Drawing, Row, panels
 
@@ -91,10 +92,10 @@ def _panel(axes: Any, part: list[Row], head: str, first: bool) -> None:
         edges,
         color=COLOURS[1],
         linewidth=1.2,
-        label=str(one["group"]).replace("_", " "),
+        label=cut(str(one["group"]).replace("_", " ")),
     )
     score = r"$\sigma_C/\sigma_D$" if one["measure"] == "c3" else "selectivity"
-    place = f"{one['site']}, neuron {one['neuron']}" if first or not head else ""
+    place = f"{cut(str(one['site']))}, neuron {one['neuron']}" if first or not head else ""
     axes.set_title("\n".join(filter(None, [head, place, f"{score} = {one['score']:.2f}"])))
     axes.set_xlabel("pre-activation")
     axes.set_yticks([])

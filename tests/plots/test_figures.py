@@ -265,6 +265,16 @@ def test_a_chosen_neuron_and_a_chosen_label(family, tmp_path):
     assert {(row["measure"], row["group"]) for row in rows} == {("c1", 7)}
 
 
+def test_a_name_of_any_length_is_drawn(family, tmp_path):
+    path = tmp_path / "long.h5"
+    path.write_bytes(sorted((family / "acts").iterdir())[0].read_bytes())
+    with h5py.File(path, "r+") as cache:
+        metadata = json.loads(cache.attrs["metadata"])
+        cache.attrs["metadata"] = json.dumps({**metadata, "label_names": ["long " * 9000] * 10})
+    rows = plot(family, "neurons", path, "--count", 1, folder=tmp_path)
+    assert {len(str(row["group"])) for row in rows if row["measure"] == "c3"} == {45_000}
+
+
 def test_the_contact_sheet_holds_the_strongest_images(family):
     from icc_cli.cache import open_cache
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import icc_cli
-from icc_cli.errors import UsageError
+from icc_cli import records
+from icc_cli.errors import FormatError, UsageError
 from icc_cli.ranking.cells import coefficient, probability
 from icc_cli.ranking.directions import sense
 from icc_cli.ranking.rank import rank
@@ -238,3 +239,12 @@ def test_seeds_that_repeat_over_configurations_keep_models_apart(cells, apart):
     averaged = rank(rows, "acc", ["m"], ["lr"], controls=False, seeds="average")
     assert averaged["m"]["axes"]["lr"]["groups"] == 1
     assert rank(rows, "acc", ["m"], ["lr"], controls=False, seeds="within")["m"]["models"] == cells
+
+
+@pytest.mark.parametrize("k", [math.inf, -1, 0, 2.5, "ten", [3], True])
+@pytest.mark.parametrize("name", ["k", "layer_k", "site_k"])
+def test_a_record_of_no_k_that_there_can_be_is_refused(name, k):
+    line = {"checkpoint": "a.pt", "weights_sha256": "0" * 64, "measures": {"c1": 1.0}, "record": "icc-measure"}
+    assert records.from_json({**line, "version": 1, name: 3}, "r.json").settings == {name: 3}
+    with pytest.raises(FormatError, match=f"{name}.*expected a whole number"):
+        records.from_json({**line, "version": 1, name: k}, "r.json")

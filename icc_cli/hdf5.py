@@ -110,7 +110,9 @@ def _answer(asked: int, tell: int) -> NoReturn:
                 work, arguments = pickle.load(questions)
                 used = resource.getrusage(resource.RUSAGE_SELF)
                 seconds = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
-                resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+                _, most = resource.getrlimit(resource.RLIMIT_CPU)
+                seconds = seconds if most == resource.RLIM_INFINITY else min(seconds, most)
+                resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
                 try:
                     answer = True, work(*arguments)
                 except Exception as error:

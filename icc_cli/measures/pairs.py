@@ -32,8 +32,11 @@ def factor_of(rows: Numbers, many: bool = True) -> Numbers:
 
 
 def gram(rows: Numbers) -> Numbers:
-    """V'V (n, n) of `rows` (M, n). numpy sees that both factors are one array, and computes one triangle."""
-    factor = factor_of(rows, many=not few(*rows.shape))
+    """V'V (n, n) of `rows` (M, n), in float64 where they are few and come in it.
+
+    numpy sees that both factors are one array, and computes one triangle.
+    """
+    factor = factor_of(rows, many=rows.dtype == np.float32 or not few(*rows.shape))
     product: Numbers = factor.T @ factor
     return product
 

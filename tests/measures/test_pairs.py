@@ -179,3 +179,11 @@ def test_silhouettes_of_tight_subclasses(spread, monkeypatch):
         monkeypatch.setattr("icc_cli.measures.site.BLOCK_BYTES", held)
         view = SiteView(ArraySite("a", activations), class_groups(np.zeros(100, int), own))
         assert subclass_silhouettes(view) == pytest.approx(expected, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "given", "taken"),
+    [((100, 64), "f8", "f8"), ((128, 64), "f8", "f4"), ((10, 64), "f4", "f4"), ((200, 63), "f4", "f8")],
+)
+def test_the_precision_of_products(shape, given, taken):
+    assert pairs.gram(np.ones(shape, given)).dtype == np.dtype(taken)

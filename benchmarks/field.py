@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from caches import PAPER_WIDTHS
+from timing import Memory
 
 from icc_cli.cache import HeadWeights, Rows, SiteInfo, new_cache
 
@@ -43,14 +44,16 @@ def make(path: Path, rows: int) -> None:
 
 
 def taken(path: Path, measures: str) -> tuple[float, float, float]:
-    """Seconds and processor seconds of one process, and its largest resident set in MB."""
+    """Seconds and processor seconds of one command, and the largest resident sets of its processes in MB."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "icc_cli", "measure", "--measures", measures, "--per-site", "-q", path]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    memory = Memory(process.pid)
+    memory.start()
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(status)
-    return time.perf_counter() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, memory.peak()
 
 
 def main() -> None:

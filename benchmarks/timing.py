@@ -4,12 +4,14 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 REPEATS = 5
+SECONDS_BETWEEN_LOOKS = 0.02
 ROOT = Path(__file__).parent.parent
 ICC = (sys.executable, "-m", "icc_cli")
 HEAD = (
@@ -28,7 +30,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; seconds are medians, peak is the memory of our process in MB."""
+    """One line of the table; seconds are medians, peak is the memory of our processes in MB."""
 
     step: str
     work: str
@@ -91,7 +93,40 @@ def command(*arguments: object) -> float:
     }
     environment["PYTHONPATH"] = str(ROOT)
     process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    memory = Memory(process.pid)
+    memory.start()
+    if process.wait():
         raise RuntimeError(f"{' '.join(map(str, arguments))} failed")
-    return usage.ru_maxrss / 1024
+    return memory.peak()
+
+
+class Memory(threading.Thread):
+    """Looks at the memory of a process and of those that it starts, for as long as there are any."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._peaks: dict[int, float] = {}
+
+    def peak(self) -> float:
+        """MB: the largest resident set of each process, added up, so that what they share counts for each."""
+        self.join()
+        return sum(self._peaks.values())
+
+    def run(self) -> None:
+        while self._look(self._process):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _look(self, process: int) -> bool:
+        place = Path("/proc", str(process))
+        try:
+            state = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
+            children = (place / "task" / str(process) / "children").read_text().split()
+        except OSError:
+            return False
+        if "VmHWM" not in state:  # it has ended, and nobody has waited for it
+            return False
+        self._peaks[process] = int(state["VmHWM"].split()[0]) / 1024
+        for child in children:
+            self._look(int(child))
+        return True

@@ -5,19 +5,20 @@ such a file is read in a fork, which the system ends: what it holds (`read`), or
 """
 
 import contextlib
-import os
-import pickle
-import signal
-import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
+
+from icc_cli import forks
+from icc_cli.forks import Fork
 
 Result = TypeVar("Result")
 
 CPU_SECONDS = 2
 """Of an honest file the structure is read in milliseconds of processor, however slow the disk."""
 _ended: dict[tuple[str, Path, int, int, int], bool] = {}
+_kept: "Fork[tuple[Callable[..., Any], tuple[Any, ...]], Any] | None" = None
 
 
 class Endless(Exception):
@@ -29,104 +30,44 @@ def read(work: Callable[..., Result], *arguments: Any) -> Result:
 
     Raises what it raises, and Endless when it takes more than CPU_SECONDS of the processor, or crashes.
     """
-    if not hasattr(os, "fork"):
+    if not forks.POSSIBLE:
         return work(*arguments)
-    if _Fork.kept is not None:
-        return _Fork.kept.read(work, arguments)
-    fork = _Fork()
-    try:
-        return fork.read(work, arguments)
-    finally:
-        fork.close()
+    with contextlib.nullcontext() if _kept else one_fork():
+        assert _kept is not None
+        try:
+            _kept.ask((work, arguments))
+            return _kept.answer()  # type: ignore[no-any-return]
+        except forks.Ended as error:
+            raise Endless from error
 
 
 @contextlib.contextmanager
 def one_fork() -> Iterator[None]:
     """`read` one file after another in the same fork, within the block: each of its own takes milliseconds."""
-    before, _Fork.kept = _Fork.kept, _Fork()
+    global _kept
+    before, _kept = _kept, Fork(_within_limit)
     try:
         yield
     finally:
-        _Fork.kept.close()
-        _Fork.kept = before
+        _kept.close()
+        _kept = before
 
 
-class _Fork:
-    """A fork of this process that reads what it is asked to; it begins with the first question, and anew after one that
-    ended it."""
-
-    kept: "_Fork | None" = None
-
-    def __init__(self) -> None:
-        self._process = 0
-
-    def read(self, work: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
-        if not self._process:
-            self._begin()
-        try:
-            pickle.dump((work, arguments), self._asked)
-            self._asked.flush()
-            done, found = pickle.load(self._told)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            self.close()
-            raise Endless from error
-        if done:
-            return found  # type: ignore[no-any-return]
-        raise found
-
-    def _begin(self) -> None:
-        asked, ask = os.pipe()
-        told, tell = os.pipe()
-        child = _forked()
-        if child == 0:
-            os.close(ask)
-            os.close(told)
-            _answer(asked, tell)
-        os.close(asked)
-        os.close(tell)
-        self._process, self._asked, self._told = child, os.fdopen(ask, "wb"), os.fdopen(told, "rb")
-
-    def close(self) -> None:
-        if self._process:
-            with contextlib.suppress(BrokenPipeError):
-                self._asked.close()
-            self._told.close()
-            os.waitpid(self._process, 0)
-            self._process = 0
+def _within_limit(question: tuple[Callable[..., Result], tuple[Any, ...]]) -> Result:
+    work, arguments = question
+    _limit()
+    return work(*arguments)
 
 
-def _answer(asked: int, tell: int) -> NoReturn:
-    """Answer questions until there are no more."""
+def _limit() -> None:
+    """Leave this process CPU_SECONDS of the processor, or what the user's own limit leaves."""
     import resource
 
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):  # who asks decides when this ends
-            signal.signal(number, signal.SIG_IGN)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):
-            os.dup2(nowhere, stream)
-        with os.fdopen(asked, "rb") as questions, os.fdopen(tell, "wb") as answers:
-            while True:
-                work, arguments = pickle.load(questions)
-                used = resource.getrusage(resource.RUSAGE_SELF)
-                seconds = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
-                _, most = resource.getrlimit(resource.RLIMIT_CPU)
-                seconds = seconds if most == resource.RLIM_INFINITY else min(seconds, most)
-                resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
-                try:
-                    answer = True, work(*arguments)
-                except Exception as error:
-                    answer = False, error
-                pickle.dump(answer, answers)
-                answers.flush()
-    except BaseException:
-        os._exit(0)
-
-
-def _forked() -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the fork uses none
-        return os.fork()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    seconds = seconds if most == resource.RLIM_INFINITY else min(seconds, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
 
 
 def ends(path: Path, what: str, read: Callable[[Any], object]) -> bool:
@@ -140,19 +81,25 @@ def ends(path: Path, what: str, read: Callable[[Any], object]) -> bool:
         return True
     state = (what, path.absolute(), found.st_ino, found.st_size, found.st_mtime_ns)
     if state not in _ended:
-        _ended[state] = not hasattr(os, "fork") or _ends_in_a_fork(path, read)
+        _ended[state] = not forks.POSSIBLE or _ends_in_a_fork(path, read)
     return _ended[state]
 
 
 def _ends_in_a_fork(path: Path, read: Callable[[Any], object]) -> bool:
-    import resource
+    fork = Fork(partial(_try, read))
+    try:
+        fork.ask(path)
+        fork.answer()
+    except forks.Ended:
+        return False
+    finally:
+        fork.close()
+    return True
 
+
+def _try(read: Callable[[Any], object], path: Path) -> None:
     import h5py
 
-    child = _forked()
-    if child == 0:
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-        with contextlib.suppress(BaseException), h5py.File(path, "r") as file:
-            read(file)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    _limit()
+    with contextlib.suppress(Exception), h5py.File(path, "r") as file:
+        read(file)

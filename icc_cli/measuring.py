@@ -13,6 +13,7 @@ from icc_cli import __version__, records
 from icc_cli.cache import Cache, content_key, open_cache, stored_content_key
 from icc_cli.catalog import GROUPS
 from icc_cli.errors import FormatError, UsageError
+from icc_cli.forks import Ended
 from icc_cli.measures.chosen import Chosen, choose
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.network import measure_sites
@@ -223,14 +224,17 @@ def record_of(
     chosen: Sequence[Chosen],
     options: Options,
     progress: Callable[[int], None] = lambda neurons: None,
-    threads: int = 1,
+    processes: int = 1,
 ) -> Record:
-    """The record of the activations `found` in the file `source`. FormatError, naming it, for NaN or infinity."""
+    """The record of the activations `found` in the file `source`.
+
+    Raises, naming it, FormatError for NaN or infinity, and Ended when one of several `processes` is killed.
+    """
     wanted = [one.measure for one in chosen]
     try:
-        result = measure_sites(given_of(found), wanted, options, progress, threads)
-    except FormatError as error:
-        raise FormatError(f"{source}: {error.message}", error.hint) from error
+        result = measure_sites(given_of(found), wanted, options, progress, processes)
+    except (FormatError, Ended) as error:
+        raise type(error)(f"{source}: {error.message}", error.hint) from error
     settings: records.Settings = {
         "convention": options.convention,
         "k": options.k,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from icc_cli.records import Record, Settings
 
 RECORD_SUFFIX = ".measure.json"
-MOST_THREADS = 4
+MOST_PROCESSES = 4
 """More would take more memory than one process should."""
 
 
@@ -88,7 +88,7 @@ def measure(
     """
     from icc_cli import resources
 
-    threads = min(resources.own_threads(jobs or 1), MOST_THREADS)
+    processes = min(resources.own_threads(jobs or 1), MOST_PROCESSES)
     from icc_cli.measures.chosen import choose
     from icc_cli.measures.options import Options
 
@@ -100,7 +100,7 @@ def measure(
         raise UsageError("--remove-caches waits until a record is in its file.", "Name where records go with -o.")
     recorder = Recorder(output, RECORD_SUFFIX, force)
     quieter = report if (jobs or 1) == 1 else Reporter(quiet=True)
-    how = _How(wanted, settings, threads, jobs or 1, networks, remove_caches)
+    how = _How(wanted, settings, processes, jobs or 1, networks, remove_caches)
     work = partial(_work, recorder=recorder, how=how, report=quieter)
     found = networks.inputs(inputs, report, MEASURED)
     with Printer(chosen(format), _row, report) as done:
@@ -121,7 +121,7 @@ class _How:
 
     wanted: tuple[str, ...]
     settings: "Options"
-    threads: int
+    processes: int
     jobs: int
     networks: Networks
     remove_caches: bool
@@ -150,7 +150,7 @@ def _of_cache(item: Input, recorder: Recorder, how: _How, report: Reporter) -> R
         with open_cache(item.path) as cache:
             total = sum(site.shape[1] for site in cache.sites)
             with report.progress(item.path.name, total) as advance:
-                return record_of(cache, item.path, measures, how.settings, advance, how.threads)
+                return record_of(cache, item.path, measures, how.settings, advance, how.processes)
 
     key = partial(stored_key, item.path, measures, how.settings)
     return recorder.record(item, key, make, *_kept(measures, how))
@@ -174,7 +174,7 @@ def _of_checkpoint(item: Input, recorder: Recorder, how: _How, report: Reporter)
         samples = len(subject.data.train) + (0 if subject.data.test is None else len(subject.data.test))
         with report.progress(item.path.name, samples) as advance:
             taken = held(subject, how.networks.how, Listener(advance, report.note, report.warn))
-        return record_of(taken, item.path, measures, how.settings, threads=how.threads)
+        return record_of(taken, item.path, measures, how.settings, processes=how.processes)
 
     key = key_of(of_subject(subject, how.networks.how).content_key, measures, how.settings)
     return recorder.record(item, lambda: key, make, *_kept(measures, how))

@@ -1,9 +1,10 @@
-"""The measures of one network from its sites, one site in memory at a time for each thread."""
+"""The measures of one network from its sites, one site in memory at a time for each process."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from icc_cli.errors import FormatError
+from icc_cli.forks import in_forks
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.groups import class_groups
 from icc_cli.measures.options import Options
@@ -15,8 +16,8 @@ from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
 from icc_cli.resources import check_memory
 
-WORTH_THREADS = 2**26
-"""Pre-activations from which threads pay: with fewer, the interpreter's lock costs more than they save."""
+WORTH_FORKS = 2**20
+"""Pre-activations from which processes pay: with fewer, making them costs more than they save."""
 
 
 def measure_sites(
@@ -24,21 +25,22 @@ def measure_sites(
     measures: Sequence[Measure],
     options: Options,
     progress: Callable[[int], None] = lambda neurons: None,
-    threads: int = 1,
+    processes: int = 1,
 ) -> Result:
     """Compute `measures` of one network, only these.
 
-    `progress` is called with the number of neurons of each site that is done. `threads` sites are computed at once,
-    each in about 130 MB; BLAS should be held to one thread beside several.
+    `progress` is called with the number of neurons of each site that is done. So many sites are computed at once, in
+    forks of this process, each in about 130 MB; the classes of a single site in threads. BLAS should be held to one
+    thread beside several.
 
     Raises FormatError when a site holds NaN or infinity, has no neurons, or has not N rows; UsageError when a measure
     fails.
     """
     sites, labels = given.sites, given.labels
     classes = class_groups(labels, given.sublabels)
-    if sum(len(labels) * site.shape[1] for site in sites) < WORTH_THREADS:
-        threads = 1
-    at_once = max(1, min(threads, len(sites)))
+    if sum(len(labels) * site.shape[1] for site in sites) < WORTH_FORKS:
+        processes = 1
+    threads = processes if len(sites) == 1 else 1
     leaves = sum(len(group.leaves) for group in classes)
     possible = [one for one in measures if one.groups != "subclasses" or given.sublabels is not None]
     at_sites = [one for one in possible if not one.whole or (options.per_site and one.over == "head")]
@@ -51,24 +53,23 @@ def measure_sites(
             raise FormatError(
                 f"site {site.name} has shape {site.shape}, expected ({len(labels)}, n) with n at least 1."
             )
-        return site_scores(SiteView(site, classes, options.convention, threads // at_once), at_sites)
+        return site_scores(SiteView(site, classes, options.convention, threads), at_sites)
 
     def work_whole() -> dict[str, Array | str]:
-        network = Network(labels, classes, [site.shape[1] for site in sites], given.beside, threads // at_once)
+        network = Network(labels, classes, [site.shape[1] for site in sites], given.beside, threads)
         return {one.name: whole_scores(one, network) for one in possible if one.whole}
 
     tally = Tally(possible, classes, options.settled(sum(site.shape[1] for site in sites)))
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        every_site = pool.map(work, sites)
-        whole = pool.submit(work_whole)
-        for scores in every_site:
+    parts: list[Callable[[], SiteScores | dict[str, Array | str]]]
+    parts = [work_whole, *(partial(work, site) for site in sites)]
+    done = in_forks(lambda part: parts[part](), range(len(parts)), processes if len(sites) > 1 else 1)
+    for scores in done:
+        if isinstance(scores, SiteScores):
             tally.add(scores)
             progress(scores.neurons)
-        for name, found in whole.result().items():
-            tally.add_whole(name, found)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        else:
+            for name, found in scores.items():
+                tally.add_whole(name, found)
     return _with_absent(tally.result(), measures, possible)
 
 

@@ -10,8 +10,8 @@ from icc_cli.measures.whole import Given
 PAPER = [one.measure for one in choose(["paper"])]
 
 
-def measure(sites, labels, sublabels, options=None, threads=1):
-    found = measure_sites(Given(list(sites), labels, sublabels), PAPER, options or Options(), threads=threads)
+def measure(sites, labels, sublabels, options=None, processes=1):
+    found = measure_sites(Given(list(sites), labels, sublabels), PAPER, options or Options(), processes=processes)
     rows = found.per_site and [
         {"name": site.name, "neurons": site.neurons, "dead": site.dead, **site.measures} for site in found.per_site
     ]

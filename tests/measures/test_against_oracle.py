@@ -142,16 +142,16 @@ def test_small_blocks(case, block_bytes, streamed, monkeypatch):
 
 
 @pytest.mark.parametrize("held_bytes", [0, 20_000, 2**30])
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("case", ["many_rows", "unequal_classes", "odd_neurons", "wide", "zero_rows", "dead_sites"])
-def test_threads_and_what_is_held_change_nothing(case, threads, held_bytes, monkeypatch):
+def test_processes_and_what_is_held_change_nothing(case, processes, held_bytes, monkeypatch):
     monkeypatch.setattr("icc_cli.measures.site.HELD_BYTES", held_bytes)
-    monkeypatch.setattr(sys.modules["icc_cli.measures.network"], "WORTH_THREADS", 0)
+    monkeypatch.setattr(sys.modules["icc_cli.measures.network"], "WORTH_FORKS", 0)
     sites, labels, sublabels = seeded(case, 0)
-    for chosen in (sites, sites[:1]):  # threads go to the sites, or to the classes of one
+    for chosen in (sites, sites[:1]):  # the sites of several, the classes of one
         expected = oracle.measures(chosen, labels, sublabels, 4, 2)
         assert_agrees(
-            measure(as_sites(chosen), labels, sublabels, Options(4, 2), threads=threads).measures, expected, case
+            measure(as_sites(chosen), labels, sublabels, Options(4, 2), processes=processes).measures, expected, case
         )
 
 

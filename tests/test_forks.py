@@ -116,7 +116,7 @@ def test_what_is_printed_is_printed_once():
     code = """
 from icc_cli.forks import in_forks
 print("before", end="")
-print(list(in_forks(lambda question: print("in", question) or question, range(3), 2)))
+print(list(in_forks(lambda question: print(f"in {question}\\n", end="") or question, range(3), 2)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("before") and done.stdout.endswith("[0, 1, 2]\n")
@@ -140,3 +140,20 @@ def test_a_fork_may_fork():
 
     for question, (answers, process) in enumerate(in_forks(work, range(4), 2)):
         assert answers == [(question, other, process) for other in range(3)]
+
+
+@needs_forks
+def test_the_fork_of_a_fork_ends_with_it():
+    inner = []
+
+    def work(question):
+        inner.append(Fork(lambda question: time.sleep(60)))
+        inner[-1].ask(None)
+        return inner[-1]._process
+
+    fork = Fork(work)
+    fork.ask(None)
+    process = fork.answer()
+    assert Path(f"/proc/{process}").exists()
+    fork.close()
+    assert gone(process)

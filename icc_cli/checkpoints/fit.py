@@ -36,13 +36,19 @@ class Fit:
 
 
 def compare(model: nn.Module, state: dict[str, Tensor]) -> Fit:
-    """Which entries of `state` and `model` are missing, unexpected, or of another shape."""
+    """Which entries of `state` and `model` are missing, unexpected, of another shape, or complex for a real one."""
     own = model.state_dict()
     tied = _tied(model, state)
+    both = [key for key in own if key in state]
     mismatched = [
         f"{key}: checkpoint {tuple(state[key].shape)}, model {tuple(own[key].shape)}"
-        for key in own
-        if key in state and not same_shape(own[key], state[key])
+        for key in both
+        if not same_shape(own[key], state[key])
+    ]
+    mismatched += [
+        f"{key}: checkpoint {state[key].dtype}, model {own[key].dtype}".replace("torch.", "")
+        for key in both
+        if state[key].is_complex() and not own[key].is_complex() and same_shape(own[key], state[key])
     ]
     return Fit(
         fitting=sum(key in state or key in tied for key in own) - len(mismatched),

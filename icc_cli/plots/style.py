@@ -3,10 +3,11 @@
 import contextlib
 import io
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from icc_cli import catalog
 from icc_cli.errors import UsageError
@@ -94,9 +95,14 @@ class Drawing:
         if path.suffix == ".png":
             stamp = {"Software": "icc"}
         drawn = io.BytesIO()
-        with matplotlib.rc_context(RC):
-            self.figure.savefig(drawn, format=path.suffix[1:], dpi=PIXELS_PER_INCH, metadata=stamp)
+        self.render(drawn, format=path.suffix[1:], dpi=PIXELS_PER_INCH, metadata=stamp)
         write_atomically(path, drawn.getvalue())
+
+    def render(self, into: IO[Any], **how: Any) -> None:
+        """Draw the figure, as `savefig`; a letter that no font has, in a name, is an empty box."""
+        with matplotlib.rc_context(RC), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph ", UserWarning)
+            self.figure.savefig(into, **how)
 
 
 def require() -> None:

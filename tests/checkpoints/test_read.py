@@ -267,3 +267,12 @@ def test_weights_that_are_no_numbers_are_refused_in_every_precision(dtype, wrong
     else:
         with pytest.raises(CheckpointError, match="holds NaN or infinity in 1 of its weights"):
             load_into(model, checkpoint, "a linear layer")
+
+
+def test_complex_numbers_do_not_fit_real_ones(recwarn):
+    model = torch.nn.BatchNorm1d(3)
+    state = {**model.state_dict(), "num_batches_tracked": torch.tensor(2 + 1j)}
+    with pytest.raises(CheckpointError, match="1 entries differ") as raised:
+        load_into(model, Checkpoint(pathlib.Path("a.pt"), state, "0" * 64), "a batch norm")
+    assert raised.value.details == ("num_batches_tracked: checkpoint complex64, model int64",)
+    assert not recwarn

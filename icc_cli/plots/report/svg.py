@@ -5,7 +5,7 @@ import io
 import math
 import re
 
-from icc_cli.plots.style import RC, WIDTH, Drawing
+from icc_cli.plots.style import WIDTH, Drawing
 
 METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 RADIUS = 4.0
@@ -16,12 +16,9 @@ LEAST = 1.1
 
 def element(drawing: Drawing, name: str) -> str:
     """`<svg>` of the drawing, as wide as what holds it, with a transparent circle and a title for each mark."""
-    import matplotlib
-
     buffer = io.StringIO()
-    with matplotlib.rc_context(RC):
-        # The layout is settled by drawing, and the marks' places with it.
-        drawing.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "icc"})
+    # The layout is settled by drawing, and the marks' places with it.
+    drawing.render(buffer, format="svg", metadata={"Date": None, "Creator": "icc"})
     text = buffer.getvalue()
     text = METADATA.sub("", text[text.index("<svg") :])
     width, height = drawing.figure.get_size_inches() * POINTS_PER_INCH

@@ -14,7 +14,10 @@ def main() -> None:
     gc.set_threshold(OBJECTS)
     from icc_cli.cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # all that is left ends with the process: no search of it then, which takes longer than a ranking
 
 
 if __name__ == "__main__":

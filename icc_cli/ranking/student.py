@@ -17,6 +17,8 @@ TERMS = 400
 """Of the continued fraction, at the most; a few dozen are enough for a hundred degrees of freedom."""
 TINY = 1e-300
 CLOSE = 1e-15
+STEP = 1e-10
+"""Share of a quantile under which a step of Newton's is the last: the next would be the square of it."""
 STEPS = 200
 
 
@@ -58,19 +60,16 @@ def _quantile(freedom: float, level: float) -> float:
         return 0.0
     if level < 0.5:
         return -_quantile(freedom, 1 - level)
-    low, high = 0.0, 1.0
-    while _cdf(freedom, high) < level:
-        low, high = high, 2 * high
-    # Newton's steps, halving the bracket instead where one would leave it.
+    found = 0.0
+    while _cdf(freedom, further := 2 * found or 1.0) < level:
+        found = further
+    # From below, Newton's steps never go too far, since the distribution is concave there.
     scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2) - math.log(freedom * math.pi) / 2
-    found = (low + high) / 2
     for _ in range(STEPS):
-        short = level - _cdf(freedom, found)
-        low, high = (found, high) if short > 0 else (low, found)
         density = math.exp(scale - (freedom + 1) / 2 * math.log1p(found * found / freedom))
-        step = found + short / density
-        before, found = found, step if low < step < high else (low + high) / 2
-        if abs(found - before) <= CLOSE * found or found in (low, high):
+        step = (level - _cdf(freedom, found)) / density
+        found += step
+        if step <= STEP * found:
             break
     return found
 

@@ -1,5 +1,6 @@
 """Which files of a folder are checkpoints, told from their names; and checkpoints in parts, told from their index."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ NO_NETWORK = re.compile(
 """What Hugging Face's Trainer and Accelerate save beside a network."""
 INDEX = re.compile(r"(.+\.(?:safetensors|bin|pt|pth))\.index(?:\.[\w-]+)?\.json")
 """`model.safetensors.index.json`, and what the file would be called if it were one."""
+LONGEST_NAME = 255
+"""Bytes of a file's name, on any system."""
 _INDEX = fields({"weight_map": mapping(words)}, {}, anything)
 DISTRIBUTED = ".distcp"
 """The suffix of the parts that torch.distributed writes into a folder."""
@@ -55,7 +58,7 @@ def parts_by_name(index: Path) -> dict[str, str]:
     table: dict[str, str] = content["weight_map"]
     if not table:
         raise CheckpointError(f"{index}: weight_map is empty, expected the file of each tensor.", hint)
-    strange = [file for file in table.values() if Path(file).name != file]
+    strange = [file for file in table.values() if Path(file).name != file or len(os.fsencode(file)) > LONGEST_NAME]
     if strange:
         raise CheckpointError(f"{index} names {shown(strange[0])}, which is not in its folder.")
     return table

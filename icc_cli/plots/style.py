@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,12 @@ with contextlib.suppress(ImportError):
 
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 WIDTH = 7.0
 """Inches: the text width of a page with one column."""
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+LONGEST_LINE, LONGEST_NAME = 120, 40
 FORMATS = (".pdf", ".svg", ".png")
 PIXELS_PER_INCH = 300
 # Okabe & Ito (2008), without their yellow, which is too pale for lines on white.
@@ -99,10 +103,19 @@ class Drawing:
         write_atomically(path, drawn.getvalue())
 
     def render(self, into: IO[Any], **how: Any) -> None:
-        """Draw the figure, as `savefig`; a letter that no font has, in a name, is an empty box."""
+        """Draw the figure, as `savefig`. Of names, a letter that no font has is an empty box, and what is very long is
+        cut."""
+        for text in self.figure.findobj(Text):
+            text.set_text(drawable(text.get_text()))
         with matplotlib.rc_context(RC), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph ", UserWarning)
+            warnings.filterwarnings("ignore", "Glyph |constrained_layout", UserWarning)
             self.figure.savefig(into, **how)
+
+
+def drawable(text: str, longest: int = LONGEST_LINE) -> str:
+    """A text without control characters but line feeds, and without what makes a line too long for any figure."""
+    lines = CONTROL.sub(" ", text).split("\n")
+    return "\n".join(line if len(line) <= longest else f"{line[:longest]}…".replace("$", "") for line in lines)
 
 
 def require() -> None:
@@ -129,6 +142,7 @@ def label(name: str, symbol: str = "") -> str:
     that of its mathematics from another font, where it is a 0.
     """
     base, at, settings = name.partition(catalog.VARIANT)
+    base, settings = drawable(base, LONGEST_NAME), drawable(settings, LONGEST_NAME)
     about = catalog.find(base)
     shown = about.symbol if about else symbol
     shown = shown.replace("'", PRIME) or LABELS.get(base, base.replace("_", " "))

@@ -27,8 +27,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import caches  # noqa: E402
 import numpy as np  # noqa: E402
 
-from icc_cli import hdf5  # noqa: E402
 from icc_cli.cli import app, command  # noqa: E402
+from icc_cli.forks import Fork  # noqa: E402
 
 CHECKS = {
     "icc_cli.hdf5": ("ends",),
@@ -150,7 +150,7 @@ def _count(spent: Spent) -> None:
     if weighed := sys.modules.get("icc_cli.models.weighed"):
         weighed.Weighed._count = spent.counted(weighed.Weighed._count)
     for name in ("_begin", "close"):  # the fork that reads HDF5's structure: its making, and all that it took
-        setattr(hdf5._Fork, name, spent.counted(getattr(hdf5._Fork, name)))
+        setattr(Fork, name, spent.counted(getattr(Fork, name)))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     for seed in range(64):
         make(many / f"{seed}.h5", round(2000 * scale), PAPER_WIDTHS, 20, 5, seed)
     cores = os.cpu_count() or 1
-    one, threads, several = alternating(
+    one, both, several = alternating(
         lambda: command("taskset", "-c", "0", *ICC, "measure", *OPTIONS, many),
         lambda: measure(many),
         lambda: measure(many, "--jobs", str(cores)),
@@ -134,7 +134,7 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     work = f"64 caches of {round(2000 * scale):,} samples, --jobs {cores}"
     yield Row("measure, many", work, several, "one process on one core / cores", one / cores,
               "one process on one core", one)  # fmt: skip
-    yield Row("measure, many", work, several, opponent="one process on both cores", opponent_seconds=threads)
+    yield Row("measure, many", work, several, opponent="one process on both cores", opponent_seconds=both)
 
 
 def opponent(path: Path) -> float:

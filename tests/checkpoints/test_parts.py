@@ -120,6 +120,9 @@ def broken(folder, how):
     elif how == "another folder":
         table["weight_map"]["a.weight"] = "../secret.safetensors"
         index.write_text(json.dumps(table))
+    elif how == "a long name":
+        table["weight_map"]["a.weight"] = "x" * 300
+        index.write_text(json.dumps(table))
     elif how == "part missing":
         (folder / "model-00002-of-00002.safetensors").unlink()
     elif how == "tensor missing":
@@ -139,6 +142,7 @@ def broken(folder, how):
         ("no map", "weight_map is missing"),
         ("no files", "expected text"),
         ("another folder", "which is not in its folder"),
+        ("a long name", r"index.json names .*, which is not in its folder"),
         ("part missing", "names model-00002-of-00002.safetensors, which is missing"),
         ("tensor missing", "1 tensors are not in the parts"),
         ("part damaged", "model-00002-of-00002.safetensors is a Git LFS pointer"),

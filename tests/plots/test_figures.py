@@ -277,6 +277,29 @@ def test_any_name_is_drawn_without_a_warning(name, family, tmp_path, recwarn):
     assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, UserWarning)]
 
 
+@pytest.mark.parametrize("text", ["x" * 100_000, "$" + 200 * "y", "\x1b[31m\r\n\t\x85"])
+def test_any_text_of_a_figure_is_drawn_without_a_warning(text, tmp_path, recwarn):
+    name = f"c4@convention={text}"
+    with panels(1, 1, 1.0) as (figure, grid):
+        axes = grid[0][0]
+        axes.plot([0, 1], [0, 1], label=text)
+        axes.set_title(text)
+        axes.set_xlabel(label(name))
+        axes.set_yticks([0], [label(name)])
+        axes.legend()
+    for suffix in BEGINNINGS:
+        Drawing(figure).save(tmp_path / f"a{suffix}")
+    shown = [axes.get_title(), axes.get_xlabel(), *(t.get_text() for t in axes.get_yticklabels())]
+    assert all(len(line) < 150 and line.isprintable() for text in shown for line in text.split("\n"))
+    assert (tmp_path / "a.svg").stat().st_size < 10**6 and not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["c3@k=1,layer_k=5,convention=reference", "my_measure", "c1"])
+def test_what_is_short_enough_is_drawn_as_it_is(name):
+    base, _, settings = name.partition("@")
+    assert label(name).endswith(f"({settings})" if settings else {"c1": "$c_1$"}.get(base, "my measure"))
+
+
 def test_the_contact_sheet_holds_the_strongest_images(family):
     from icc_cli.cache import open_cache
 

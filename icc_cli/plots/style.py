@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +21,9 @@ with contextlib.suppress(ImportError):
     import matplotlib
 
     matplotlib.use("Agg")
+    from matplotlib.cbook import is_math_text
     from matplotlib.figure import Figure
+    from matplotlib.mathtext import MathTextParser
     from matplotlib.text import Text
 
 WIDTH = 7.0
@@ -112,10 +115,18 @@ class Drawing:
             self.figure.savefig(into, **how)
 
 
+@cache
 def drawable(text: str, longest: int = LONGEST_LINE) -> str:
-    """A text without control characters but line feeds, and without what makes a line too long for any figure."""
+    """A text without control characters but line feeds, without what makes a line too long for any figure, and with
+    plain dollars where these enclose what is no mathematics."""
     lines = CONTROL.sub(" ", text).split("\n")
-    return "\n".join(line if len(line) <= longest else f"{line[:longest]}…".replace("$", "") for line in lines)
+    text = "\n".join(line if len(line) <= longest else f"{line[:longest]}…" for line in lines)
+    try:
+        if is_math_text(text):
+            MathTextParser("path").parse(text)
+    except ValueError:
+        return text.replace("$", r"\$")
+    return text
 
 
 def require() -> None:

@@ -265,7 +265,7 @@ def test_a_chosen_neuron_and_a_chosen_label(family, tmp_path):
     assert {(row["measure"], row["group"]) for row in rows} == {("c1", 7)}
 
 
-@pytest.mark.parametrize("name", ["long " * 9000, "\x1b[31m\n\r\t", "鸟", "$x", "a, b"])
+@pytest.mark.parametrize("name", ["long " * 9000, "\x1b[31m\n\r\t", "鸟", "$x", "$\\frac$", "a, b"])
 def test_any_name_is_drawn_without_a_warning(name, family, tmp_path, recwarn):
     path = tmp_path / "named.h5"
     path.write_bytes(sorted((family / "acts").iterdir())[0].read_bytes())
@@ -277,7 +277,7 @@ def test_any_name_is_drawn_without_a_warning(name, family, tmp_path, recwarn):
     assert not [str(warning.message) for warning in recwarn if issubclass(warning.category, UserWarning)]
 
 
-@pytest.mark.parametrize("text", ["x" * 100_000, "$" + 200 * "y", "\x1b[31m\r\n\t\x85"])
+@pytest.mark.parametrize("text", ["x" * 100_000, "$\\frac$", "$" + 200 * "x^" + "$", "\x1b[31m\r\n\t\x85"])
 def test_any_text_of_a_figure_is_drawn_without_a_warning(text, tmp_path, recwarn):
     name = f"c4@convention={text}"
     with panels(1, 1, 1.0) as (figure, grid):
@@ -291,7 +291,8 @@ def test_any_text_of_a_figure_is_drawn_without_a_warning(text, tmp_path, recwarn
         Drawing(figure).save(tmp_path / f"a{suffix}")
     shown = [axes.get_title(), axes.get_xlabel(), *(t.get_text() for t in axes.get_yticklabels())]
     assert all(len(line) < 150 and line.isprintable() for text in shown for line in text.split("\n"))
-    assert (tmp_path / "a.svg").stat().st_size < 10**6 and not recwarn.list
+    assert (tmp_path / "a.svg").stat().st_size < 10**6
+    assert not [str(warning.message) for warning in recwarn]
 
 
 @pytest.mark.parametrize("name", ["c3@k=1,layer_k=5,convention=reference", "my_measure", "c1"])

@@ -30,7 +30,7 @@ class Ended(IccError):
     """A fork ended before it had answered."""
 
 
-def how(code: int) -> str:
+def ended(code: int) -> str:
     """In words, how a process ended that exited with `code`, negative for a signal."""
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
 
@@ -84,7 +84,7 @@ class Fork(Generic[Question, Answer]):
         try:
             yield
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            raise Ended(f"a process that worked on it {how(self._wait())}.", HINT) from error
+            raise Ended(f"a process that worked on it {ended(self._wait())}.", HINT) from error
 
     def _begin(self) -> None:
         asked, ask = os.pipe()
@@ -140,7 +140,10 @@ def _answer_or_error(fork: Fork[Question, Answer]) -> Answer | Exception:
 
 
 def forked() -> int:
-    """os.fork, whose child ends with this process; what a stream still holds is written here alone."""
+    """os.fork, whose child ends with this process; what a stream still holds is written here alone.
+
+    IccError when there may be no more processes.
+    """
     global _life
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):  # none, closed, or full
@@ -149,7 +152,10 @@ def forked() -> int:
         _life = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the fork uses none
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError as error:
+            raise IccError(f"a process cannot be started: {error.strerror or error}.", HINT) from error
     if child == 0:
         watched, held = _life
         os.close(held)

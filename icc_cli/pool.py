@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from icc_cli import files, hdf5, resources
 from icc_cli.errors import IccError
+from icc_cli.forks import ended
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -164,7 +165,7 @@ def _ended(worker: _Worker[Any]) -> ProcessEnded:
     """What is said of a process that is gone; raises IccError when it had not begun."""
     worker.process.join(SECONDS_TO_UNWIND)
     code = worker.process.exitcode
-    how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
+    how = "does not end" if code is None else ended(code)
     _remove_temporary(worker)
     if not worker.ready:
         raise IccError(f"a worker process {how} at its start.", HINT)

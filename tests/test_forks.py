@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from icc_cli import forks
-from icc_cli.errors import UsageError
+from icc_cli.errors import IccError, UsageError
 from icc_cli.forks import Ended, Fork, in_forks
 
 needs_forks = pytest.mark.skipif(not forks.POSSIBLE, reason="no os.fork here")
@@ -158,3 +158,13 @@ def test_the_fork_of_a_fork_ends_with_it():
     assert Path(f"/proc/{process}").exists()
     fork.close()
     assert gone(process)
+
+
+@needs_forks
+def test_no_more_processes(monkeypatch):
+    def refuse():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.raises(IccError, match="cannot be started: Resource temporarily unavailable"):
+        list(in_forks(lambda question: question, range(3), 2))

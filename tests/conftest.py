@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 hypothesis.settings.register_profile("icc", deadline=None)  # a shared machine's time says nothing of an example
 hypothesis.settings.load_profile("icc")
 SHARED = ROOT.parent / "shared"
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell's `&` has it, and every command run here would
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 PER_CLASS = 12
 MODELS = {
     "vgg-fast": (ModelSpec("vgg", {"num_classes": 3, "base_width": 4, "in_channels": 1, "input_size": 8}), 0.1),

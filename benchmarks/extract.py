@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timing import REPEATS, Row, alternating, command, icc, table
+from timing import REPEATS, Row, alternating, command, icc, peak, table
 
 from icc_cli.data import DataSource, load
 from icc_cli.extraction import Capture, Extraction, Sites, extract
@@ -56,11 +56,16 @@ def prepare(folder: Path, name: str, count: int, copies: int = 1) -> None:
         torch.save(build(NETWORKS[name]).state_dict(), folder / "ckpts" / f"{seed}.pt")
 
 
-def extraction(folder: Path, name: str, target: str = "ckpts", *options: str) -> float:
+def extraction(folder: Path, name: str, target: str = "ckpts", *options: str) -> None:
+    icc(*extracting(folder, name, target, *options))
+
+
+def extracting(folder: Path, name: str, target: str = "ckpts", *options: str) -> tuple[object, ...]:
+    """The arguments of `icc` that extract all of `target`."""
     spec = NETWORKS[name]
     arguments = [part for key, value in spec.args.items() for part in ("--model-arg", f"{key}={value}")]
     numbers = ",".join(map(str, MEAN))
-    return icc(
+    return (
         "extract", folder / target, "-o", folder / "acts", "--force", "-q", "--data", f"npz:{folder / 'data.npz'}",
         "--model", spec.spec, *arguments, "--mean", numbers, "--std", numbers, *options,
     )  # fmt: skip
@@ -129,10 +134,12 @@ def rows(count: int, repeats: int, thingsvision: str | None) -> Iterator[Row]:
             prepare(folder, name, count)
             extraction(folder, name)
             arguments = (folder, spec.spec, json.dumps(spec.args))
-            peaks: dict[str, float] = {}
 
             def ours(precision: str) -> None:
-                peaks[precision] = extraction(folder, name, "ckpts", "--precision", precision)  # noqa: B023
+                extraction(folder, name, "ckpts", "--precision", precision)  # noqa: B023
+
+            def memory(precision: str) -> float:
+                return peak(*extracting(folder, name, "ckpts", "--precision", precision))  # noqa: B023
 
             def floor(precision: str) -> None:
                 command(sys.executable, "-c", LOOP, *arguments, precision, _bytes(folder), 1)  # noqa: B023
@@ -147,9 +154,9 @@ def rows(count: int, repeats: int, thingsvision: str | None) -> Iterator[Row]:
             )
             work = f"{name}, {count:,} images of 32 x 32"
             least, opponent = "forward loop, writing", "create_feature_extractor"
-            yield Row("extract", work, exact, least, exact_floor, opponent, theirs, peaks["float32"])
+            yield Row("extract", work, exact, least, exact_floor, opponent, theirs, memory("float32"))
             yield Row("extract", f"{work}, --precision bfloat16", mixed, f"{least}, in bfloat16", mixed_floor,
-                      f"{opponent} (float32)", theirs, peaks["bfloat16"])  # fmt: skip
+                      f"{opponent} (float32)", theirs, memory("bfloat16"))  # fmt: skip
             if thingsvision and name == "resnet18":
                 exact, theirs = alternating(
                     lambda: ours("float32"),

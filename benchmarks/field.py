@@ -5,9 +5,8 @@
 A cache of ROWS (50,000) samples, 1,952 neurons in 17 sites, a head of 256 inputs and 20 outputs.
 """
 
-import os
+import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from caches import PAPER_WIDTHS
-from timing import Memory
+from timing import REPEATS, icc, peak
 
 from icc_cli.cache import HeadWeights, Rows, SiteInfo, new_cache
 
 CLASSES, SUBCLASSES, WIDTH = 20, 5, 256
 ROWS_AT_ONCE = 5000
-REPEATS = 5
 
 
 def make(path: Path, rows: int) -> None:
@@ -43,17 +41,12 @@ def make(path: Path, rows: int) -> None:
         writer.finish(np.zeros(rows, np.int64), facts, "key")
 
 
-def taken(path: Path, measures: str) -> tuple[float, float, float]:
-    """Seconds and processor seconds of one command, and the largest resident sets of its processes in MB."""
-    start = time.perf_counter()
-    command = [sys.executable, "-m", "icc_cli", "measure", "--measures", measures, "--per-site", "-q", path]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    memory = Memory(process.pid)
-    memory.start()
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(status)
-    return time.perf_counter() - start, used.ru_utime + used.ru_stime, memory.peak()
+def taken(*arguments: object) -> tuple[float, float]:
+    """Seconds and processor seconds of one command."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    icc(*arguments)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -61,12 +54,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "acts.h5"
         make(path, rows)
-        runs = [(taken(path, "paper"), taken(path, "all")) for _ in range(REPEATS + 1)][1:]
+        commands = [("measure", "--measures", group, "--per-site", "-q", path) for group in ("paper", "all")]
+        runs = [[taken(*arguments) for arguments in commands] for _ in range(REPEATS + 1)][1:]
+        peaks = [peak(*arguments) for arguments in commands]
     paper, everything = (
         [statistics.median(column) for column in zip(*of_one, strict=True)] for of_one in zip(*runs, strict=True)
     )
     print("| measures | seconds | processor seconds | MB |\n| --- | --- | --- | --- |")
-    for name, (seconds, processor, memory) in (("c1 to c4", paper), ("all", everything)):
+    for name, (seconds, processor), memory in zip(("c1 to c4", "all"), (paper, everything), peaks, strict=True):
         print(f"| {name} | {seconds:.2f} | {processor:.2f} | {memory:.0f} |")
     print(f"| all / c1 to c4 | {everything[0] / paper[0]:.2f} | {everything[1] / paper[1]:.2f} | |")
 

@@ -19,13 +19,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 from caches import PAPER_WIDTHS, make
-from timing import ICC, REPEATS, Row, alternating, command, icc, table
+from timing import ICC, REPEATS, Row, alternating, command, icc, peak, table
 
 OPTIONS = ("--all-k", "--per-site", "--layer-k", "5", "-q")
 
 
-def measure(path: Path, *options: str) -> float:
-    return icc("measure", *OPTIONS, *options, path)
+def measure(path: Path, *options: str) -> None:
+    icc("measure", *OPTIONS, *options, path)
+
+
+def memory(path: Path) -> float:
+    return peak("measure", *OPTIONS, path)
 
 
 FLOOR = """
@@ -41,9 +45,9 @@ with h5py.File(sys.argv[1]) as file:
 """
 
 
-def floor(path: Path) -> float:
+def floor(path: Path) -> None:
     """Read each site once, in blocks, and add up U'U: a program that imports nothing else."""
-    return command(sys.executable, "-c", FLOOR, path)
+    command(sys.executable, "-c", FLOOR, path)
 
 
 def formulas(path: str) -> None:
@@ -91,18 +95,15 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     whole, small, large = (round(n * scale) for n in (50_000, 10_000, 500_000))
     paper, larger = folder / "whole.h5", folder / "large.h5"
     make(paper, whole, PAPER_WIDTHS, 20, 5, 0)
-    peaks: list[float] = []
-    ours, least = alternating(lambda: peaks.append(measure(paper)), lambda: floor(paper), repeats=repeats)
+    ours, least = alternating(lambda: measure(paper), lambda: floor(paper), repeats=repeats)
     work = f"{whole:,} x 1,952 neurons in 17 sites, 20 classes of 5 subclasses, all measures, every k, per site"
-    yield Row("measure", work, ours, "file read once, one U'U a site", least, peak=max(peaks))
+    yield Row("measure", work, ours, "file read once, one U'U a site", least, peak=memory(paper))
 
     make(larger, large, PAPER_WIDTHS, 20, 5, 0)
-    peaks = []
-    tenfold, one = alternating(lambda: peaks.append(measure(larger)), lambda: measure(paper), repeats=repeats)
+    tenfold, one = alternating(lambda: measure(larger), lambda: measure(paper), repeats=repeats)
+    taken = memory(larger)
     larger.unlink()
-    yield Row(
-        "measure, memory", f"10 x N = {large:,} samples", tenfold, "10 x the time for N", 10 * one, peak=max(peaks)
-    )
+    yield Row("measure, memory", f"10 x N = {large:,} samples", tenfold, "10 x the time for N", 10 * one, peak=taken)
 
     path = folder / "small.h5"
     make(path, small, PAPER_WIDTHS, 20, 5, 0)
@@ -115,11 +116,11 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     path = folder / "wide.h5"
     samples = round(100_000 * scale)
     make(path, samples, (4096,), 1000, 1, 0)
-    peaks = []
-    ours, least = alternating(lambda: peaks.append(measure(path)), lambda: floor(path), repeats=repeats)
+    ours, least = alternating(lambda: measure(path), lambda: floor(path), repeats=repeats)
+    taken = memory(path)
     path.unlink()
     yield Row("measure, wide", f"{samples:,} x 4,096 neurons in one site, 1,000 classes", ours, "file read, U'U", least,
-              peak=max(peaks))  # fmt: skip
+              peak=taken)  # fmt: skip
 
     many = folder / "many"
     for seed in range(64):
@@ -137,10 +138,10 @@ def rows(folder: Path, scale: float, repeats: int) -> Iterator[Row]:
     yield Row("measure, many", work, several, opponent="one process on both cores", opponent_seconds=both)
 
 
-def opponent(path: Path) -> float:
+def opponent(path: Path) -> None:
     """`formulas` in a process of its own."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import measure; measure.formulas(sys.argv[2])"
-    return command(sys.executable, "-c", code, Path(__file__).parent, path)
+    command(sys.executable, "-c", code, Path(__file__).parent, path)
 
 
 def main() -> None:

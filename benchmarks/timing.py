@@ -4,14 +4,13 @@ import os
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 REPEATS = 5
-SECONDS_BETWEEN_LOOKS = 0.02
+SECONDS_BETWEEN_LOOKS = 0.01
 ROOT = Path(__file__).parent.parent
 ICC = (sys.executable, "-m", "icc_cli")
 HEAD = (
@@ -75,58 +74,57 @@ def alternating(*works: Callable[[], object], repeats: int = REPEATS) -> list[fl
     return [statistics.median(found) for found in seconds]
 
 
-def icc(*arguments: object) -> float:
-    """Run `icc` in a process of its own; gives its peak memory in MB."""
-    return command(*ICC, *arguments)
+def icc(*arguments: object) -> None:
+    """Run `icc` in a process of its own."""
+    command(*ICC, *arguments)
 
 
-def command(*arguments: object) -> float:
-    """Run a command to its end, its output thrown away; gives its peak memory in MB.
+def command(*arguments: object) -> None:
+    """Run a command to its end, its output thrown away."""
+    if _started(*arguments).wait():
+        raise RuntimeError(f"{' '.join(map(str, arguments))} failed")
 
-    Settings that some machines need for other programs are left out: Python keeps its byte code, and BLAS takes the
-    kernel that it finds best.
+
+def peak(*arguments: object) -> float:
+    """MB that `icc` takes at most, with all its processes, in a run of its own: looking takes time.
+
+    What processes share counts once (their proportional set sizes, added up).
     """
+    process = _started(*ICC, *arguments)
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, sum(map(_share, _tree(process.pid))))
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(map(str, arguments))} failed")
+    return most
+
+
+def _started(*arguments: object) -> subprocess.Popen[bytes]:
+    """Settings that some machines need for other programs are left out: Python keeps its byte code, and BLAS takes the
+    kernel that it finds best."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name != "PYTHONDONTWRITEBYTECODE" and not name.startswith("OPENBLAS_")
     }
     environment["PYTHONPATH"] = str(ROOT)
-    process = subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
-    memory = Memory(process.pid)
-    memory.start()
-    if process.wait():
-        raise RuntimeError(f"{' '.join(map(str, arguments))} failed")
-    return memory.peak()
+    return subprocess.Popen([*map(str, arguments)], stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
 
 
-class Memory(threading.Thread):
-    """Looks at the memory of a process and of those that it starts, for as long as there are any."""
+def _tree(process: int) -> list[int]:
+    """A process and all that it has started."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        children = []
+    return [process, *(other for child in children for other in _tree(int(child)))]
 
-    def __init__(self, process: int) -> None:
-        super().__init__(daemon=True)
-        self._process = process
-        self._peaks: dict[int, float] = {}
 
-    def peak(self) -> float:
-        """MB: the largest resident set of each process, added up, so that what they share counts for each."""
-        self.join()
-        return sum(self._peaks.values())
-
-    def run(self) -> None:
-        while self._look(self._process):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-
-    def _look(self, process: int) -> bool:
-        place = Path("/proc", str(process))
-        try:
-            state = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
-            children = (place / "task" / str(process) / "children").read_text().split()
-        except OSError:
-            return False
-        if "VmHWM" not in state:  # it has ended, and nobody has waited for it
-            return False
-        self._peaks[process] = int(state["VmHWM"].split()[0]) / 1024
-        for child in children:
-            self._look(int(child))
-        return True
+def _share(process: int) -> float:
+    """MB of a process' proportional set; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

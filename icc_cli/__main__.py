@@ -1,6 +1,7 @@
 """The `icc` command, and `python -m icc_cli`."""
 
 import gc
+import sys
 
 from icc_cli import signals
 
@@ -17,7 +18,8 @@ def main() -> None:
     try:
         run()
     finally:
-        gc.freeze()  # all that is left ends with the process: no search of it then, which takes longer than a ranking
+        if "torch" not in sys.modules:  # whose bindings complain of what is not freed
+            gc.freeze()  # all that is left ends with the process: to search it takes longer than a ranking
 
 
 if __name__ == "__main__":

@@ -246,3 +246,10 @@ def test_a_full_disk_in_train_and_in_figures(small_disk):
         assert done.returncode == 1 and "No space left on device" in done.stderr, (arguments, done.stderr)
         assert "Traceback" not in done.stderr
         assert [path.name for path in small_disk.iterdir()] == ["fill"]
+
+
+def test_the_end_of_a_process_with_torch_is_silent():
+    """What comes with torch complains, to standard error, of what is not freed."""
+    code = "import sys, torchvision; from icc_cli.__main__ import main; sys.argv = ['icc', '--version']; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
+    assert (done.returncode, done.stderr) == (0, "")

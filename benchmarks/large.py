@@ -8,14 +8,13 @@ medians.
 """
 
 import argparse
-import os
+import resource
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from caches import make
-from timing import ICC
+from timing import peak
 
 SHAPES = {
     "50,000 x 2,048 in one site": (50_000, (2048,)),
@@ -26,24 +25,26 @@ SHAPES = {
 
 def cost(path: Path) -> tuple[float, float]:
     """Seconds of processor, and peak memory in MB, of measuring the cache."""
-    process = subprocess.Popen([*ICC, "measure", "--layer-k", "5", "-q", str(path)], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    memory = peak("measure", "--layer-k", "5", "-q", path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, memory
 
 
 def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--folder", type=Path, help="Where the caches are made; needs 11 GB. Default: a temporary one.")
-    folder = Path(tempfile.mkdtemp(prefix="icc-large-", dir=cli.parse_args().folder))
+    cli.add_argument("--named", default="", help="Those alone whose name holds this.")
+    asked = cli.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="icc-large-", dir=asked.folder))
     try:
         print("| cache | GB | CPU seconds | seconds a GB | peak (MB) |\n| --- | --- | --- | --- | --- |")
-        for name, (rows, widths) in SHAPES.items():
+        for name, (rows, widths) in [(name, shape) for name, shape in SHAPES.items() if asked.named in name]:
             path = folder / "large.h5"
             make(path, rows, widths, 100, 10, 0)
             size = path.stat().st_size / 1e9
-            seconds, peak = cost(path)
-            print(f"| {name} | {size:.2f} | {seconds:.1f} | {seconds / size:.1f} | {peak:.0f} |", flush=True)
+            seconds, memory = cost(path)
+            print(f"| {name} | {size:.2f} | {seconds:.1f} | {seconds / size:.1f} | {memory:.0f} |", flush=True)
     finally:
         shutil.rmtree(folder)
 

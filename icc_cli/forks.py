@@ -20,6 +20,8 @@ Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
 POSSIBLE = hasattr(os, "fork")
+COMPUTES = sys.platform.startswith("linux")
+"""Whether a fork may do linear algebra: macOS's does not survive it."""
 HINT = "If memory ran out, OMP_NUM_THREADS=1 keeps it in one process."
 
 _life: tuple[int, int] | None = None
@@ -100,9 +102,9 @@ class Fork(Generic[Question, Answer]):
 def in_forks(work: Callable[[Question], Answer], questions: Sequence[Question], forks: int) -> Iterator[Answer]:
     """What `work` gives for each of `questions`, in their order, from so many forks; raises what it raises, and Ended.
 
-    With fewer than two, or where there are none, `work` is done here.
+    With fewer than two, or where they cannot compute, `work` is done here.
     """
-    if forks < 2 or not POSSIBLE:
+    if forks < 2 or not COMPUTES:
         yield from map(work, questions)
         return
     import selectors

@@ -15,7 +15,7 @@ from icc_cli.measures.network import WORTH_FORKS
 from tests.cli.test_edges import ENVIRONMENT
 from tests.test_forks import gone
 
-pytestmark = pytest.mark.skipif(not forks.POSSIBLE, reason="no os.fork here")
+pytestmark = pytest.mark.skipif(not forks.COMPUTES, reason="no forks that compute here")
 SLOW = """
 import os, pathlib, time
 from icc_cli import Measure

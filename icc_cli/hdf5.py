@@ -5,6 +5,7 @@ such a file is read in a fork, which the system ends: what it holds (`read`), or
 """
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -55,14 +56,19 @@ def one_fork() -> Iterator[None]:
 
 def _within_limit(question: tuple[Callable[..., Result], tuple[Any, ...]]) -> Result:
     work, arguments = question
-    _limit()
+    _confine()
     return work(*arguments)
 
 
-def _limit() -> None:
-    """Leave this process CPU_SECONDS of the processor, or what the user's own limit leaves."""
+def _confine() -> None:
+    """Leave this fork CPU_SECONDS of the processor, or what the user's own limit leaves, and no streams: a crash, too,
+    has something to say."""
     import resource
 
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + 1 + CPU_SECONDS
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
@@ -86,7 +92,9 @@ def ends(path: Path, what: str, read: Callable[[Any], object]) -> bool:
 
 
 def _ends_in_a_fork(path: Path, read: Callable[[Any], object]) -> bool:
-    fork = Fork(partial(_try, read))
+    from h5py import File  # here, so that no fork has to
+
+    fork = Fork(partial(_try, File, read))
     try:
         fork.ask(path)
         fork.answer()
@@ -97,9 +105,7 @@ def _ends_in_a_fork(path: Path, read: Callable[[Any], object]) -> bool:
     return True
 
 
-def _try(read: Callable[[Any], object], path: Path) -> None:
-    import h5py
-
-    _limit()
-    with contextlib.suppress(Exception), h5py.File(path, "r") as file:
+def _try(opened: Callable[..., Any], read: Callable[[Any], object], path: Path) -> None:
+    _confine()
+    with contextlib.suppress(Exception), opened(path, "r") as file:
         read(file)

@@ -71,6 +71,21 @@ def test_what_is_read_in_a_fork(apart, monkeypatch):
         assert not Path(f"/proc/{fork}").exists()
 
 
+def test_what_a_crash_says_is_not_heard(tmp_path, capfd):
+    path = tmp_path / "a.h5"
+    path.write_bytes((Path(__file__).parent / "v2.h5").read_bytes())
+    with pytest.raises(hdf5.Endless):
+        hdf5.read(complain)
+    assert not hdf5.ends(path, "one", lambda file: complain())
+    assert capfd.readouterr() == ("", "")
+
+
+def complain():
+    os.write(1, b"free(): ")
+    os.write(2, b"invalid pointer")
+    os._exit(134)
+
+
 def test_a_fork_ends_with_its_process():
     code = """
 import os, time

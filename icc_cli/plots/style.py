@@ -14,6 +14,7 @@ from typing import IO, Any
 from icc_cli import catalog
 from icc_cli.errors import UsageError
 from icc_cli.files import write_atomically
+from icc_cli.plots.names import cut
 from icc_cli.records import Record
 from icc_cli.shapes import JsonObject
 
@@ -29,7 +30,7 @@ with contextlib.suppress(ImportError):
 WIDTH = 7.0
 """Inches: the text width of a page with one column."""
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-LONGEST_LINE, LONGEST_NAME = 120, 40
+LONGEST_LINE = 120
 FORMATS = (".pdf", ".svg", ".png")
 PIXELS_PER_INCH = 300
 # Okabe & Ito (2008), without their yellow, which is too pale for lines on white.
@@ -116,11 +117,11 @@ class Drawing:
 
 
 @cache
-def drawable(text: str, longest: int = LONGEST_LINE) -> str:
+def drawable(text: str) -> str:
     """A text without control characters but line feeds, without what makes a line too long for any figure, and with
     plain dollars where these enclose what is no mathematics."""
     lines = CONTROL.sub(" ", text).split("\n")
-    text = "\n".join(line if len(line) <= longest else f"{line[:longest]}…" for line in lines)
+    text = "\n".join(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in lines)
     try:
         if is_math_text(text):
             MathTextParser("path").parse(text)
@@ -153,7 +154,7 @@ def label(name: str, symbol: str = "") -> str:
     that of its mathematics from another font, where it is a 0.
     """
     base, at, settings = name.partition(catalog.VARIANT)
-    base, settings = drawable(base, LONGEST_NAME), drawable(settings, LONGEST_NAME)
+    base, settings = drawable(cut(base)), drawable(cut(settings))
     about = catalog.find(base)
     shown = about.symbol if about else symbol
     shown = shown.replace("'", PRIME) or LABELS.get(base, base.replace("_", " "))

@@ -120,14 +120,17 @@ class Drawing:
 def drawable(text: str) -> str:
     """A text without control characters but line feeds, without what makes a line too long for any figure, and with
     plain dollars where these enclose what is no mathematics."""
-    lines = CONTROL.sub(" ", text).split("\n")
-    text = "\n".join(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in lines)
+    return "\n".join(map(_line, CONTROL.sub(" ", text).split("\n")))
+
+
+def _line(line: str) -> str:
+    line = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
     try:
-        if is_math_text(text):
-            MathTextParser("path").parse(text)
+        if is_math_text(line):
+            MathTextParser("path").parse(line)
     except ValueError:
-        return text.replace("$", r"\$")
-    return text
+        return line.replace("$", r"\$")
+    return line
 
 
 def require() -> None:

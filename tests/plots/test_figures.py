@@ -295,6 +295,13 @@ def test_any_text_of_a_figure_is_drawn_without_a_warning(text, tmp_path, recwarn
     assert not [str(warning.message) for warning in recwarn]
 
 
+def test_mathematics_beside_a_line_feed_is_not_complained_of(tmp_path, caplog):
+    with panels(1, 1, 1.0) as (figure, grid):
+        grid[0][0].set_title("$c_1$\nsecond line, $c_2$")
+    Drawing(figure).save(tmp_path / "a.svg")
+    assert grid[0][0].get_title() == "$c_1$\nsecond line, $c_2$" and not caplog.records
+
+
 @pytest.mark.parametrize("name", ["c3@k=1,layer_k=5,convention=reference", "my_measure", "c1"])
 def test_what_is_short_enough_is_drawn_as_it_is(name):
     base, _, settings = name.partition("@")

@@ -18,6 +18,8 @@ Result = TypeVar("Result")
 
 CPU_SECONDS = 2
 """Of an honest file the structure is read in milliseconds of processor, however slow the disk."""
+LARGE = 64 * 2**20
+"""Bytes of a file after which a fork is not kept: it holds all that it once needed, and another is soon made."""
 _ended: dict[tuple[str, Path, int, int, int], bool] = {}
 _kept: "Fork[tuple[Callable[..., Any], tuple[Any, ...]], Any] | None" = None
 
@@ -26,20 +28,24 @@ class Endless(Exception):
     """What was read in a fork did not come to an end, or ended the fork."""
 
 
-def read(work: Callable[..., Result], *arguments: Any) -> Result:
-    """What `work`, a function of a module, gives of `arguments`, in a fork. All of these must be picklable.
+def read(work: Callable[..., Result], path: Path, *arguments: Any) -> Result:
+    """What `work`, a function of a module, gives of `path` and `arguments`, in a fork. All must be picklable.
 
     Raises what it raises, and Endless when it takes more than CPU_SECONDS of the processor, or crashes.
     """
     if not forks.POSSIBLE:
-        return work(*arguments)
+        return work(path, *arguments)
     with contextlib.nullcontext() if _kept else one_fork():
         assert _kept is not None
         try:
-            _kept.ask((work, arguments))
+            _kept.ask((work, (path, *arguments)))
             return _kept.answer()  # type: ignore[no-any-return]
         except forks.Ended as error:
             raise Endless from error
+        finally:
+            with contextlib.suppress(OSError):
+                if path.stat().st_size >= LARGE:
+                    _kept.close()
 
 
 @contextlib.contextmanager

@@ -125,12 +125,13 @@ def _within_ulimit() -> float:
     return min(found)
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(largest: int = LARGEST_KEPT, most: int = 2**31 - 1) -> None:
     """Have this process keep the memory that it frees, for the next array, rather than hand it back to the system.
 
-    A forward pass frees and takes arrays of megabytes by the hundred, and every page that comes back from the system
-    is filled with zeros first: a fifth to a third of a small convolutional network's time on a CPU
-    (docs/performance.md). glibc's allocator alone is told; arrays over 32 MiB are beyond what it can be told.
+    So it does for arrays of at most `largest` bytes, and with about `most` bytes in all. A forward pass frees and takes
+    arrays of megabytes by the hundred, and every page that comes back from the system is filled with zeros first: a
+    fifth to a third of a small convolutional network's time on a CPU (docs/performance.md). glibc's allocator alone is
+    told; it decides for itself until then, and after a large array keeps twice its size.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -138,8 +139,8 @@ def keep_freed_memory() -> None:
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_MMAP_THRESHOLD, largest)
+        mallopt(_M_TRIM_THRESHOLD, most)
 
 
 def _lines(path: str) -> list[str]:

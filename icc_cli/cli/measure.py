@@ -140,13 +140,16 @@ def _work(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recor
 
 
 def _of_cache(item: Input, recorder: Recorder, how: _How, report: Reporter) -> Recorded:
+    from icc_cli import resources
     from icc_cli.cache import open_cache
     from icc_cli.measures.chosen import choose
+    from icc_cli.measures.site import BLOCK_BYTES
     from icc_cli.measuring import record_of, stored_key
 
     measures = choose(how.wanted)
 
     def make() -> "Record":
+        resources.keep_freed_memory(2 * BLOCK_BYTES, most=BLOCK_BYTES)  # of blocks, not of sites
         with open_cache(item.path) as cache:
             total = sum(site.shape[1] for site in cache.sites)
             with report.progress(item.path.name, total) as advance:

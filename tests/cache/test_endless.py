@@ -42,45 +42,62 @@ def test_beside_others_they_stop_nothing(tmp_path):
     assert done.stderr.count("HDF5 crashes or hangs") == len(FILES) == 2
 
 
-def where():
+def where(path):
     return os.getpid()
 
 
-def refuse(text):
+def refuse(path, text):
     raise FormatError(text)
 
 
-def spin():
+def spin(path):
     while True:
         pass
+
+
+def leave(path, code=0):
+    os._exit(code)
 
 
 @pytest.mark.parametrize("apart", [True, False])
 def test_what_is_read_in_a_fork(apart, monkeypatch):
     monkeypatch.setattr(hdf5, "CPU_SECONDS", 1)
     with contextlib.nullcontext() if apart else hdf5.one_fork():
-        first, second = hdf5.read(where), hdf5.read(where)
+        here = Path(__file__)
+        first, second = hdf5.read(where, here), hdf5.read(where, here)
         assert os.getpid() not in (first, second) and (first == second) is not apart
         with pytest.raises(FormatError, match="so it is"):
-            hdf5.read(refuse, "so it is")
-        for ending in (spin, partial(os._exit, 0), partial(os._exit, 3)):
+            hdf5.read(refuse, here, "so it is")
+        for ending in (spin, leave, partial(leave, code=3)):
             with pytest.raises(hdf5.Endless):
-                hdf5.read(ending)
-            assert hdf5.read(where) != second
+                hdf5.read(ending, here)
+            assert hdf5.read(where, here) != second
     for fork in (first, second):
         assert not Path(f"/proc/{fork}").exists()
+
+
+def test_after_a_large_file_a_fork_is_not_kept(tmp_path):
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.touch()
+    with large.open("wb") as file:
+        file.truncate(hdf5.LARGE)
+    with hdf5.one_fork():
+        fork = hdf5.read(where, small)
+        assert hdf5.read(where, large) == fork
+        assert not Path(f"/proc/{fork}").exists()
+        assert hdf5.read(where, small) != fork
 
 
 def test_what_a_crash_says_is_not_heard(tmp_path, capfd):
     path = tmp_path / "a.h5"
     path.write_bytes((Path(__file__).parent / "v2.h5").read_bytes())
     with pytest.raises(hdf5.Endless):
-        hdf5.read(complain)
+        hdf5.read(complain, path)
     assert not hdf5.ends(path, "one", lambda file: complain())
     assert capfd.readouterr() == ("", "")
 
 
-def complain():
+def complain(path=None):
     os.write(1, b"free(): ")
     os.write(2, b"invalid pointer")
     os._exit(134)
@@ -89,9 +106,10 @@ def complain():
 def test_a_fork_ends_with_its_process():
     code = """
 import os, time
+from pathlib import Path
 from icc_cli import hdf5
 with hdf5.one_fork():
-    print(hdf5.read(os.getpid), flush=True)
+    print(hdf5.read(os.readlink, Path("/proc/self")), flush=True)
     time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -49,8 +49,7 @@ def _scores(columns: NDArray[np.floating]) -> Array:
     """From sums up to the edges of cells of thresholds, and inside those cells that may hold a better one."""
     count = columns.shape[1]
     grid = _grid(count)
-    x = columns.astype(np.float64)
-    x -= x[:, count // 2, None].copy()  # less the median, so that little cancels
+    x = columns - columns[:, count // 2, None].astype(np.float64)  # less the median, so that little cancels
     below, samples, above = np.split(x, grid.edges[[0, -1]], axis=1)
     samples = samples.reshape(len(x), -1, grid.size)
     sums = _running(below.sum(axis=1), samples @ np.ones(grid.size))

@@ -5,7 +5,7 @@ import numpy as np
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.features import Features
-from icc_cli.measures.spectrum import principal
+from icc_cli.measures.spectrum import singular_values
 
 
 def participation_ratio(view: Features) -> float:
@@ -25,7 +25,7 @@ def effective_rank(view: Features) -> float:
 
     RankMe (Garrido et al. 2023) is the same with 1e-7 added to each p.
     """
-    values, _ = principal(view, view.grams.plain, centred=False)
+    values = singular_values(view, view.grams.plain, centred=False)
     total = values.sum()
     if total == 0:
         raise Absent("all features are 0")

@@ -34,8 +34,8 @@ def intrinsic_dimension(view: Features) -> float:
     return float(x @ y / (x @ x))
 
 
-def neighbour_ratios(rows: Array) -> Array:
-    """(N,) r2/r1 of each row of `rows` (N, n). Absent when fewer than three rows differ."""
+def neighbour_ratios(rows: Numbers) -> Array:
+    """(N,) r2/r1 of each row of `rows` (N, n), float32 or float64. Absent when fewer than three rows differ."""
     points, which, copies = _distinct(rows)
     if len(points) < 3:
         raise Absent("fewer than three samples differ")
@@ -45,7 +45,7 @@ def neighbour_ratios(rows: Array) -> Array:
     return ratios[which]
 
 
-def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
+def _two_nearest(points: Numbers) -> tuple[NDArray[np.intp], Array, Array]:
     """The nearest of the others to each of `points` (N, n), all different: which it is (N,), how far away it is (N,),
     and how far the next (N,).
 
@@ -53,29 +53,31 @@ def _two_nearest(points: Array) -> tuple[NDArray[np.intp], Array, Array]:
     """
     count = len(points)
     found = np.empty(count, np.intp), np.empty(count), np.empty(count)
-    centred = points - points.mean(axis=0)
-    largest = np.vecdot(centred, centred).max()
-    beyond = _search(points, (centred / np.sqrt(largest)).astype(np.float32), np.arange(count), found)
-    unsure = np.flatnonzero(~(found[2] ** 2 < (beyond - SHORT_ERROR) * largest))
+    mean = points.mean(axis=0, dtype=np.float64)
+    near = points - mean.astype(points.dtype)
+    scale = float(max(near.max(), -near.min()))
+    near = (near / near.dtype.type(scale)).astype(np.float32, copy=False)
+    largest = np.vecdot(near, near).max()
+    beyond = _search(points, near, np.arange(count), found)
+    unsure = np.flatnonzero(~((found[2] / scale) ** 2 < beyond - SHORT_ERROR * largest))
     if len(unsure):
-        _search(points, centred, unsure, found)
+        _search(points, points - mean, unsure, found)
     return found
 
 
 def _search(
-    points: Array, near: Numbers, which: NDArray[np.intp], found: tuple[NDArray[np.intp], Array, Array]
+    points: Numbers, near: Numbers, which: NDArray[np.intp], found: tuple[NDArray[np.intp], Array, Array]
 ) -> Numbers:
     """Write what is `found` (N,) of `which` (m,) of `points`, from candidates by a matrix product of those `near` the
     same, up to a shift and a scale. The squared distance of the next candidate, in that scale: (m,)."""
-    left = np.insert(-2 * near, near.shape[1], 1, axis=1)
-    right = np.insert(near, near.shape[1], np.vecdot(near, near), axis=1)
+    right = _with_column(near, np.vecdot(near, near))
     step = max(1, BLOCK_BYTES // (8 * max(len(points), CANDIDATES * points.shape[1])))
     apart = np.empty((min(step, len(which)), len(points)), near.dtype)  # one for all: a new one takes as long to get
     beyond = []
     for start in range(0, len(which), step):
         some = which[start : start + step]
         each = np.arange(len(some))
-        products = np.matmul(left[some], right.T, out=apart[: len(some)])  # |q|^2 - 2 p.q
+        products = np.matmul(_with_column(-2 * near[some], 1), right.T, out=apart[: len(some)])  # |q|^2 - 2 p.q
         products[each, some] = np.inf
         candidates = np.empty((len(some), min(CANDIDATES, len(points) - 1)), np.intp)
         for place in range(candidates.shape[1]):
@@ -87,20 +89,28 @@ def _search(
     return np.concatenate(beyond)
 
 
-def _exactly(points: Array, some: NDArray[np.intp], near: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
+def _with_column(rows: Numbers, last: Numbers | int) -> Numbers:
+    """`rows` (b, n) and one column more (b, n + 1)."""
+    wider = np.empty((len(rows), rows.shape[1] + 1), rows.dtype)
+    wider[:, :-1], wider[:, -1] = rows, last
+    return wider
+
+
+def _exactly(points: Numbers, some: NDArray[np.intp], near: NDArray[np.intp]) -> tuple[NDArray[np.intp], Array, Array]:
     """Of the candidates `near` each of `some` points which is the nearest, its distance, and the next one's."""
     own = points[some]
-    gaps = (points[places] - own for places in near.T)
+    gaps = (np.subtract(points[places], own, dtype=np.float64) for places in near.T)
     distances = np.sqrt(np.stack([np.vecdot(gap, gap) for gap in gaps], axis=1))
     order = np.argsort(distances, axis=1)[:, :2]
     first, second = np.take_along_axis(distances, order, axis=1).T
     return np.take_along_axis(near, order[:, :1], axis=1)[:, 0], first, second
 
 
-def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+def _distinct(rows: Numbers) -> tuple[Numbers, NDArray[np.intp], NDArray[np.intp]]:
     """The rows that differ (m, n), which of them each row is (N,), and how many are of each (m,)."""
-    rows = rows + 0.0  # -0.0 is 0.0
-    marks = rows.view(np.uint64) @ np.arange(1, 2 * rows.shape[1], 2, dtype=np.uint64)  # the same of rows that are
+    rows = rows + rows.dtype.type(0)  # -0.0 is 0.0
+    bits = np.dtype(f"u{rows.dtype.itemsize}")
+    marks = rows.view(bits) @ np.arange(1, 2 * rows.shape[1], 2, dtype=bits)  # the same of rows that are
     if len(np.unique(marks)) == len(rows):
         return rows, np.arange(len(rows)), np.ones(len(rows), np.intp)
     found: dict[bytes, int] = {}
@@ -109,12 +119,13 @@ def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
     return rows[first], which, copies
 
 
-def _rows(view: Features) -> Array:
+def _rows(view: Features) -> Numbers:
     count = view.shape[0]
     if count <= MOST_ROWS:
-        return view.array()
-    drawn = np.sort(np.random.default_rng(SEED).choice(count, DRAWN_ROWS, replace=False))
-    return some_rows(view.site, drawn).astype(np.float64)
+        rows = view.site.rows(0, count)
+    else:
+        rows = some_rows(view.site, np.sort(np.random.default_rng(SEED).choice(count, DRAWN_ROWS, replace=False)))
+    return rows.astype(np.promote_types(rows.dtype, np.float32), copy=False)
 
 
 INTRINSIC_DIMENSION = Measure(

@@ -59,6 +59,12 @@ def _grams_of_few(view: "Features") -> Grams:
     return Grams(centred, centred + across[:, None] + across + mean @ mean, np.zeros((0, 0)))
 
 
+def singular_values(view: "Features", gram: Array, centred: bool) -> Array:
+    """Singular values (s,) of F, or of F less its mean: exact to rounding of the largest."""
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(gram), 0))
+    return values if values[0] >= VALUES * values[-1] else principal(view, gram, centred)[0]
+
+
 def principal(view: "Features", gram: Array, centred: bool, small: float = VALUES) -> tuple[Array, Array]:
     """Singular values (s,) of F, or of F less its mean, and their vectors (s, s) in the smaller dimension.
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli import pages
 from icc_cli.errors import FormatError
 from icc_cli.stages import CACHE, next_step
 
@@ -66,7 +67,7 @@ class CacheSite:
         """Rows start..stop, (stop - start, n); FormatError when the file is damaged there."""
         count, neurons = self.shape
         start, stop, _ = slice(start, stop).indices(count)
-        found: NDArray[np.floating] = np.empty((max(0, stop - start), neurons), self.dtype)
+        found: NDArray[np.floating] = pages.empty((max(0, stop - start), neurons), self.dtype)
         self.file.fill(found, self.offset + start * neurons * self.dtype.itemsize)
         return found
 

@@ -5,13 +5,16 @@ S_W = (1/K) sum_k Cov_k, S_B = (1/K) sum_k (m_k - m)(m_k - m)'.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from icc_cli.measures.absent import Absent
 from icc_cli.measures.declare import Measure
 from icc_cli.measures.features import Features
-from icc_cli.measures.site import Array
+from icc_cli.measures.site import Array, Numbers
 from icc_cli.measures.whole import Network
 
+SHORT_ERROR = 1e-4
+"""Share of a sample's squared distance from its class' mean; another that is nearer by less is found in float64."""
 
 def nc1(view: Features) -> float:
     """tr(S_W S_B^+) / K, at least 0: variability inside the classes, over that between them."""
@@ -71,19 +74,28 @@ def nc4(network: Network) -> float:
     """Share of the samples whose nearest class mean (Euclid) is not the predicted class, 0..1."""
     features, predicted = network.features, network.predictions
     labels = np.array([group.label for group in network.classes])
-    centre, means = features.means.mean(axis=0), features.centred_means
-    own = np.einsum("ij,ij->i", means, means)
-    wrong = start = 0
-    for block in features.blocks():
-        nearest = _nearest(block - centre, means, own)
-        wrong += int(np.sum(labels[nearest] != predicted[start : start + len(block)]))
-        start += len(block)
+    wrong = 0
+    for number, group in enumerate(features.classes):
+        centre = features.means[number]
+        offsets = features.means - centre
+        for piece, rows in features.deviations.of(number, group.rows):
+            nearest, lead = _nearest(rows, offsets)
+            if rows.dtype != np.float64:
+                close = np.flatnonzero(~(lead >= SHORT_ERROR * features.deviations.squares[piece]))
+                nearest[close], _ = _nearest(features.site.rows(piece.start, piece.stop)[close] - centre, offsets)
+            wrong += int(np.sum(labels[nearest] != predicted[piece]))
     return wrong / len(predicted)
 
 
-def _nearest(rows: Array, means: Array, own: Array) -> np.ndarray:
-    found: np.ndarray = np.argmin(own - 2 * (rows @ means.T), axis=1)
-    return found
+def _nearest(rows: Numbers, means: Array) -> tuple[NDArray[np.intp], Numbers]:
+    """Which of `means` (K, n) is nearest to each of `rows` (b, n), and how much farther the next is, squared: (b,)."""
+    lengths, each = np.vecdot(means, means), np.arange(len(rows))
+    apart = rows @ (-2 * means.T).astype(rows.dtype)
+    apart += lengths.astype(rows.dtype)
+    nearest = apart.argmin(axis=1)
+    least = apart[each, nearest]
+    apart[each, nearest] = np.inf
+    return nearest, apart.min(axis=1) - least
 
 
 NC1 = Measure("nc1", nc1, over="head", with_accuracy=0, symbol=r"$\mathrm{NC}_1$")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from icc_cli import pages
 from icc_cli.measures.groups import ClassGroup
 from icc_cli.measures.moments import SMALLEST
 from icc_cli.measures.site import Array, Numbers, Rectified, Site, pieces, short_type, worth_keeping
@@ -45,7 +46,7 @@ def deviations(site: Site, classes: Sequence[ClassGroup]) -> Deviations:
 
 
 def _deviations(site: Site, classes: Sequence[ClassGroup], dtype: DTypeLike) -> Deviations:
-    kept: Numbers | None = np.empty(site.shape, dtype) if worth_keeping(site) else None
+    kept: Numbers | None = pages.empty(site.shape, dtype) if worth_keeping(site) else None
     leaf_means, means, squares = [], [], np.empty(site.shape[0])
     with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinity go through to the means
         for group in classes:

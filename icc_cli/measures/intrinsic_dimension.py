@@ -10,7 +10,7 @@ from icc_cli.measures.site import BLOCK_BYTES, Array, Numbers, some_rows
 
 MOST_ROWS = 10_000
 """Samples up to which all are taken, since time grows with their square."""
-DRAWN_ROWS = 2_500
+DRAWN_ROWS = 2_000
 """How many are drawn of more."""
 SEED = 0
 CANDIDATES = 2
@@ -23,7 +23,7 @@ def intrinsic_dimension(view: Features) -> float:
     """Slope through 0 of -log(1 - i/M) on the sorted log(r2/r1) of the M samples, over the lowest 90 %.
 
     r1 and r2 are the distances of a sample to its two nearest others, those at distance 0 left out. Of more than
-    10,000 samples, 2,500 are drawn.
+    10,000 samples, 2,000 are drawn.
     """
     ratios = np.sort(neighbour_ratios(_rows(view)))
     kept = 9 * len(ratios) // 10
@@ -56,7 +56,8 @@ def _two_nearest(points: Numbers) -> tuple[NDArray[np.intp], Array, Array]:
     mean = points.mean(axis=0, dtype=np.float64)
     near = points - mean.astype(points.dtype)
     scale = float(max(near.max(), -near.min()))
-    near = (near / near.dtype.type(scale)).astype(np.float32, copy=False)
+    near /= scale
+    near = near.astype(np.float32, copy=False)
     largest = np.vecdot(near, near).max()
     beyond = _search(points, near, np.arange(count), found)
     unsure = np.flatnonzero(~((found[2] / scale) ** 2 < beyond - SHORT_ERROR * largest))
@@ -71,7 +72,7 @@ def _search(
     """Write what is `found` (N,) of `which` (m,) of `points`, from candidates by a matrix product of those `near` the
     same, up to a shift and a scale. The squared distance of the next candidate, in that scale: (m,)."""
     right = _with_column(near, np.vecdot(near, near))
-    step = max(1, BLOCK_BYTES // (8 * max(len(points), CANDIDATES * points.shape[1])))
+    step = max(1, BLOCK_BYTES // (16 * max(len(points), CANDIDATES * points.shape[1])))
     apart = np.empty((min(step, len(which)), len(points)), near.dtype)  # one for all: a new one takes as long to get
     beyond = []
     for start in range(0, len(which), step):

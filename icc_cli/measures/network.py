@@ -14,6 +14,7 @@ from icc_cli.measures.site import Array, Site
 from icc_cli.measures.tally import Tally
 from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
+from icc_cli.pages import used_again
 from icc_cli.resources import check_memory
 
 WORTH_FORKS = 2**20
@@ -62,14 +63,14 @@ def measure_sites(
     tally = Tally(possible, classes, options.settled(sum(site.shape[1] for site in sites)))
     parts: list[Callable[[], SiteScores | dict[str, Array | str]]]
     parts = [work_whole, *(partial(work, site) for site in sites)]
-    done = in_forks(lambda part: parts[part](), range(len(parts)), processes if len(sites) > 1 else 1)
-    for scores in done:
-        if isinstance(scores, SiteScores):
-            tally.add(scores)
-            progress(scores.neurons)
-        else:
-            for name, found in scores.items():
-                tally.add_whole(name, found)
+    with used_again():
+        for scores in in_forks(lambda part: parts[part](), range(len(parts)), processes if len(sites) > 1 else 1):
+            if isinstance(scores, SiteScores):
+                tally.add(scores)
+                progress(scores.neurons)
+            else:
+                for name, found in scores.items():
+                    tally.add_whole(name, found)
     return _with_absent(tally.result(), measures, possible)
 
 

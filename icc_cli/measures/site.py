@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from icc_cli import pages
+
 BLOCK_BYTES = 8 * 2**20
 """Upper bound on one block of float64 rows or float32 neurons: small enough to stay in a processor's cache."""
 HELD_BYTES = 32 * 2**20
@@ -86,7 +88,10 @@ def worth_keeping(site: Site) -> bool:
 
 def resident(site: Site) -> Site:
     """`site` read into memory when it is small enough to be kept there."""
-    if in_memory(site) or not worth_keeping(site):
+    if in_memory(site):
+        return site
+    if not worth_keeping(site):
+        pages.give_back()  # of smaller sites
         return site
     return ArraySite(site.name, site.rows(0, site.shape[0]))
 

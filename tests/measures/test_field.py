@@ -199,30 +199,54 @@ def test_the_dimension_of_three_samples_and_of_two():
     assert one_site(rows[:2] + rows[:1], [0, 0, 0], "intrinsic_dimension")["intrinsic_dimension"] is None
 
 
-@pytest.mark.parametrize("far", [0, 1e7])
-def test_neighbours_far_from_zero(far):
-    random = np.random.default_rng(0)
-    rows = random.normal(size=(200, 3)) + far
+def slow_ratios(rows):
+    rows = rows.astype(np.longdouble)
     apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
-    assert neighbour_ratios(rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
+    return pytest.approx((apart[:, 2] / apart[:, 1]).astype(float), rel=1e-9)
 
 
+@pytest.mark.parametrize(("far", "dtype"), [(0, "f8"), (1e7, "f8"), (0, "f4"), (1e3, "f4")])
+def test_neighbours_far_from_zero(far, dtype):
+    rows = (np.random.default_rng(0).normal(size=(200, 3)) + far).astype(dtype)
+    assert neighbour_ratios(rows) == slow_ratios(rows)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
 @pytest.mark.parametrize("scale", [1, 1e-30, 1e30])
-def test_neighbours_that_float32_cannot_tell_apart(scale):
+def test_neighbours_that_float32_cannot_tell_apart(scale, dtype):
     """Tight clusters far from each other: their squared distances are lost in those of their centres."""
     random = np.random.default_rng(0)
     rows = 100 * random.normal(size=(6, 64))[random.integers(0, 6, 200)] + 1e-2 * random.normal(size=(200, 64))
-    apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
-    assert neighbour_ratios(scale * rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
+    rows = (scale * rows).astype(dtype)
+    assert neighbour_ratios(rows) == slow_ratios(rows)
 
 
-def test_a_few_of_the_neighbours_that_float32_cannot_tell_apart():
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_a_few_of_the_neighbours_that_float32_cannot_tell_apart(dtype):
     """They are not the first of the samples, and not beside each other."""
     random = np.random.default_rng(1)
     rows = random.normal(size=(200, 8))
     rows[30::17] = rows[30] + 1e-5 * random.normal(size=(10, 8))
-    apart = np.sort(np.sqrt(((rows[:, None] - rows) ** 2).sum(2)), axis=1)
-    assert neighbour_ratios(rows) == pytest.approx(apart[:, 2] / apart[:, 1], rel=1e-9)
+    rows = rows.astype(dtype)
+    assert neighbour_ratios(rows) == slow_ratios(rows)
+
+
+def test_the_nearest_class_where_float32_cannot_tell():
+    """Rows between two class means, a millionth of their distance nearer to one, in a site that is taken in float32."""
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 400)
+    F = random.normal(size=(1200, 900)) + 5 * random.normal(size=(3, 900))[labels]
+    for _ in range(20):  # since they move the means
+        first, second = F[:400].mean(0), F[400:800].mean(0)
+        F[:40] = (first + second) / 2 + random.uniform(-1e-6, 1e-6, (40, 1)) * (second - first)
+    F = F.astype(np.float32)
+    means = np.array([F[labels == k].astype(float).mean(0) for k in range(3)])
+    nearest = ((F[:, None].astype(float) - means) ** 2).sum(2).argmin(1)
+    assert 5 < (nearest[:40] == 1).sum() < 35
+    beside = Beside(Head(ArraySite("head", F), np.ones((3, 900))), None, nearest, {}, "weights")
+    given = Given([ArraySite("a", F[:, :3])], labels, None, beside)
+    assert measure_sites(given, [one.measure for one in choose(["nc4"])], Options()).measures == {"nc4": 0.0}
 
 
 @pytest.mark.parametrize("stretch", [1, 2000])

@@ -1,6 +1,7 @@
 """Files that are absent or complete: written under a temporary name, then renamed. And what is no file at all."""
 
 import contextlib
+import errno
 import glob
 import os
 import socket
@@ -13,6 +14,10 @@ from icc_cli.errors import IccError, OutputError, UsageError
 TEMPORARY_SUFFIX = ".tmp"
 LONGEST_SHOWN = 300
 """Letters of a path in a message; what is longer is no path."""
+NOTHING_THERE = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL),
+    *(errno.EACCES, errno.EPERM),  # for us
+}
 
 
 @contextlib.contextmanager
@@ -68,19 +73,32 @@ def make_folder(folder: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path that may be anything (too long, behind a folder that is not ours to read) is a folder."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    """Whether a path that may be anything (too long, behind a folder that is not ours to read) is a folder.
+
+    IccError when that cannot be told, because a disk or a file server fails.
+    """
+    return _is(stat.S_ISDIR, path)
 
 
 def is_file(path: Path) -> bool:
     """The same of a plain file."""
+    return _is(stat.S_ISREG, path)
+
+
+def _is(kind: Callable[[int], bool], path: Path) -> bool:
     try:
-        return path.is_file()
-    except OSError:
+        return kind(path.stat().st_mode)
+    except ValueError:  # a zero byte
         return False
+    except OSError as error:
+        check_told(error)
+        return False
+
+
+def check_told(error: OSError) -> None:
+    """IccError unless what a call says is that nothing can be read at its path, rather than that it failed itself."""
+    if error.errno not in NOTHING_THERE:
+        raise IccError(f"cannot read {error.filename}: {error.strerror}.", "Run the same command again.") from error
 
 
 def check_there(path: Path, pipes: bool = False, kind: type[IccError] = UsageError) -> None:

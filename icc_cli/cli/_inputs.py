@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from icc_cli.cli._streams import lines
 from icc_cli.errors import UsageError
-from icc_cli.files import is_file, is_folder
+from icc_cli.files import check_told, is_file, is_folder
 from icc_cli.folders import CHECKPOINT_SUFFIXES, DISTRIBUTED, NO_NETWORK, checkpoints_in, whole_name
 from icc_cli.parts import siblings, whole_of
 from icc_cli.stages import CACHE, CHECKPOINT, next_step
@@ -157,12 +157,17 @@ def _expand_path(path: Path, suffixes: tuple[str, ...], note: Callable[[str], No
         return
     if suffixes == MEASURED:
         # A folder of both is one of caches: they are what its checkpoints have become.
-        held = any(is_cache(Path(name)) for _, _, names in os.walk(path) for name in names)
+        held = any(is_cache(Path(name)) for _, _, names in os.walk(path, onerror=check_told) for name in names)
         suffixes = CACHE_SUFFIXES if held else CHECKPOINT_SUFFIXES
     found: dict[tuple[str, ...], str] = {}
     beside: list[str] = []
     unreadable: list[str] = []
-    for folder, inner, files in os.walk(path, onerror=lambda error: unreadable.append(error.filename)):
+
+    def passed_over(error: OSError) -> None:
+        check_told(error)
+        unreadable.append(error.filename)
+
+    for folder, inner, files in os.walk(path, onerror=passed_over):
         inner[:] = [name for name in inner if not name.startswith(".")]
         if suffixes == CHECKPOINT_SUFFIXES:
             kept = checkpoints_in(Path(folder), files)

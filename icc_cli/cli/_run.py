@@ -18,7 +18,7 @@ from icc_cli.cli._outputs import Outputs
 from icc_cli.cli._report import Reporter
 from icc_cli.cluster import shards
 from icc_cli.errors import CheckpointError, FormatError, IccError, OutputError, UsageError
-from icc_cli.files import check_there, input_errors
+from icc_cli.files import check_there, check_told, input_errors
 from icc_cli.signals import Terminated, finish, stopping
 
 INPUT_LIST_VARIABLE = "ICC_INPUT_LIST"
@@ -54,8 +54,9 @@ def sharded(inputs: Iterable[Input], shard: str | None, outputs: Outputs | None 
 def _bytes(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:
-        return 0
+    except OSError as error:
+        check_told(error)
+        return 0  # said when its turn comes
 
 
 def _no_input() -> UsageError:

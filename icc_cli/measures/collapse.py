@@ -16,6 +16,7 @@ from icc_cli.measures.whole import Network
 SHORT_ERROR = 1e-4
 """Share of a sample's squared distance from its class' mean; another that is nearer by less is found in float64."""
 
+
 def nc1(view: Features) -> float:
     """tr(S_W S_B^+) / K, at least 0: variability inside the classes, over that between them."""
     return view.within_over_between / len(view.classes)

@@ -1,18 +1,23 @@
 """The same file name in every run's folder: inputs are told apart, no output of another checkpoint is overwritten."""
 
+import errno
 import io
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from icc_cli.cache import open_cache
+from icc_cli.cli import app
 from icc_cli.cli._inputs import expand
 from icc_cli.cli._outputs import Outputs
 from icc_cli.cli._run import sharded
+from icc_cli.files import is_file, is_folder
 from icc_cli.folders import CHECKPOINT_SUFFIXES
 from tests.conftest import icc
 
@@ -150,3 +155,36 @@ def test_what_a_network_prints_is_no_data(tmp_path):
     assert done.returncode == 0 and done.stdout == "net.h5\n" and "called" in done.stderr and "made" in done.stderr
     shown = icc("inspect", "net.pt", "--model", "net.py:Net", "--image", "1,8,8", cwd=tmp_path)
     assert json.loads(shown.stdout)["neurons"] == 4
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("call", ["stat", "scandir"])
+def test_a_file_server_that_fails_fixes_no_list(call, code, tmp_path, monkeypatch):
+    """A folder of checkpoints would be taken for a checkpoint, or for one that cannot be read, by all later tasks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ICC_INPUT_LIST", "out/list")
+    Path("ckpts").mkdir()
+    Path("ckpts/a.pt").touch()
+    real, fails = getattr(os, call), [True]
+
+    def failing(path, *rest, **named):
+        if str(path) == "ckpts" and fails.pop():
+            fails.append(False)
+            raise OSError(code, os.strerror(code), path)
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, call, failing)
+    done = CliRunner().invoke(app, ["measure", "ckpts", "--shard", "1/1", "-o", "out"])
+    assert done.exit_code == 1 and f"cannot read ckpts: {os.strerror(code)}." in done.stderr
+    assert not Path("out/list").exists()
+    fails.append(False)
+    CliRunner().invoke(app, ["measure", "ckpts", "--shard", "1/1", "-o", "out"])
+    assert json.loads(Path("out/list").read_text())["path"] == "ckpts/a.pt"
+
+
+def test_a_folder_that_is_not_ours_to_read_is_no_folder(monkeypatch):
+    def refused(path, *rest, **named):
+        raise PermissionError(errno.EACCES, "no", path)
+
+    monkeypatch.setattr(os, "stat", refused)
+    assert not is_folder(Path("a")) and not is_file(Path("a")) and not is_folder(Path("a\0b"))

@@ -112,7 +112,7 @@ def _distinct(rows: Numbers) -> tuple[Numbers, NDArray[np.intp], NDArray[np.intp
     rows = rows + rows.dtype.type(0)  # -0.0 is 0.0
     bits = np.dtype(f"u{rows.dtype.itemsize}")
     marks = rows.view(bits) @ np.arange(1, 2 * rows.shape[1], 2, dtype=bits)  # the same of rows that are
-    if len(np.unique(marks)) == len(rows):
+    if len(set(marks.tolist())) == len(rows):
         return rows, np.arange(len(rows)), np.ones(len(rows), np.intp)
     found: dict[bytes, int] = {}
     which = np.array([found.setdefault(row.tobytes(), len(found)) for row in rows])

@@ -71,11 +71,15 @@ def _of_few_samples(view: "SiteView", directions: Directions) -> tuple[Array, fl
 
 def _of_many_samples(view: "SiteView", directions: Directions, live: int) -> tuple[Array, float]:
     """The same from sums over the rows; the data set's V'V adds up over the classes."""
-    from concurrent.futures import ThreadPoolExecutor  # not by everyone who asks for the declaration below
-
     work = partial(_sums, view, directions, _centre(directions, view.shape[0], live))
-    with ThreadPoolExecutor(view.threads) as pool:
-        parts = list(pool.map(work, _shares(view.classes, view.threads)))
+    shares = _shares(view.classes, view.threads)
+    if len(shares) == 1:
+        parts = [work(shares[0])]
+    else:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(len(shares)) as pool:
+            parts = list(pool.map(work, shares))
     whole = parts[0][1]
     for _, other in parts[1:]:
         whole.merge(other)

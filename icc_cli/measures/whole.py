@@ -52,6 +52,18 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a network answers to each sample, (N,) each: by how much its class' logit is above all others (`margins`),
+    the largest softmax (`confidences`), whether that is the class' (`right`), and -log softmax of the class (`losses`).
+    """
+
+    margins: Array
+    confidences: Array
+    right: NDArray[np.bool_]
+    losses: Array
+
+
+@dataclass(frozen=True)
 class Network:
     """One network: `labels` (N,), the rows of each class, the neurons of each site, and what is `beside` them."""
 
@@ -83,17 +95,37 @@ class Network:
             raise Absent("predictions are not known")
         return self.beside.predictions
 
-    def logits(self) -> Iterator[tuple[Array, NDArray[np.integer]]]:
-        """Blocks (b, K') of logits with their labels (b,). Absent when they are not known, FormatError for NaN,
-        and for infinity but -inf, which leaves a class out."""
-        site = self.beside.logits
-        if site is None:
+    @property
+    def logits(self) -> Site:
+        """(N, K') the outputs. Absent when they are not known."""
+        if self.beside.logits is None:
             raise Absent(self.beside.reasons.get("logits", "logits are not known"))
-        start = 0
+        return self.beside.logits
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What the logits say. Absent when they are not known, FormatError for NaN, and for infinity but -inf, which
+        leaves a class out."""
+        found = [
+            (own - others, 1 / sums, right, np.log(sums) - (own - largest))
+            for own, others, largest, right, sums in self._answered()
+        ]
+        return Answers(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def _answered(self) -> Iterator[tuple[Array, Array, Array, NDArray[np.bool_], Array]]:
+        """Of blocks of samples the logit of their class, the largest of the others and of all, whether that is the
+        class', and the sum of exp(logit - largest): (b,) each."""
+        site, start = self.logits, 0
         for block in row_blocks(site, slice(0, len(self.labels))):
             if not np.isfinite(block.max(axis=1)).all():
                 raise FormatError("the logits hold NaN or infinity.", DIVERGED)
-            yield block, self.labels[start : start + len(block)]
+            each, labels = np.arange(len(block)), self.labels[start : start + len(block)]
+            right, own, largest = block.argmax(axis=1) == labels, block[each, labels], block.max(axis=1)
+            block[each, labels] = -np.inf
+            others = block.max(axis=1)
+            block[each, labels] = own
+            block -= largest[:, None]
+            yield own, others, largest, right, np.exp(block, out=block).sum(axis=1)
             start += len(block)
 
     def metric(self, name: str) -> float:

@@ -1,5 +1,8 @@
 """TwoNN: the dimension of the surface that samples lie on, from two neighbours of each (Facco et al. 2017)."""
 
+import random
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -120,12 +123,14 @@ def _distinct(rows: Numbers) -> tuple[Numbers, NDArray[np.intp], NDArray[np.intp
     return rows[first], which, copies
 
 
+@cache
+def _drawn(count: int) -> NDArray[np.intp]:
+    return np.sort(random.Random(SEED).sample(range(count), DRAWN_ROWS))
+
+
 def _rows(view: Features) -> Numbers:
     count = view.shape[0]
-    if count <= MOST_ROWS:
-        rows = view.site.rows(0, count)
-    else:
-        rows = some_rows(view.site, np.sort(np.random.default_rng(SEED).choice(count, DRAWN_ROWS, replace=False)))
+    rows = view.site.rows(0, count) if count <= MOST_ROWS else some_rows(view.site, _drawn(count))
     return rows.astype(np.promote_types(rows.dtype, np.float32), copy=False)
 
 

@@ -124,13 +124,13 @@ def _distinct(rows: Numbers) -> tuple[Numbers, NDArray[np.intp], NDArray[np.intp
 
 
 @cache
-def _drawn(count: int) -> NDArray[np.intp]:
-    return np.sort(random.Random(SEED).sample(range(count), DRAWN_ROWS))
+def _drawn(count: int, rows: int) -> NDArray[np.intp]:
+    return np.sort(random.Random(SEED).sample(range(count), rows))
 
 
 def _rows(view: Features) -> Numbers:
     count = view.shape[0]
-    rows = view.site.rows(0, count) if count <= MOST_ROWS else some_rows(view.site, _drawn(count))
+    rows = view.site.rows(0, count) if count <= MOST_ROWS else some_rows(view.site, _drawn(count, DRAWN_ROWS))
     return rows.astype(np.promote_types(rows.dtype, np.float32), copy=False)
 
 

@@ -99,10 +99,13 @@ class Fork(Generic[Question, Answer]):
         self._process, self._asked, self._told = child, os.fdopen(ask, "wb"), os.fdopen(told, "rb")
 
 
-def in_forks(work: Callable[[Question], Answer], questions: Sequence[Question], forks: int) -> Iterator[Answer]:
+def in_forks(
+    work: Callable[[Question], Answer], questions: Sequence[Question], forks: int, begin: Sequence[int] | None = None
+) -> Iterator[Answer]:
     """What `work` gives for each of `questions`, in their order, from so many forks; raises what it raises, and Ended.
 
-    With fewer than two, or where they cannot compute, `work` is done here.
+    They are begun in the order of the places in `begin`; answers wait for those before them. With fewer than two forks,
+    or where these cannot compute, `work` is done here.
     """
     if forks < 2 or not COMPUTES:
         yield from map(work, questions)
@@ -111,7 +114,7 @@ def in_forks(work: Callable[[Question], Answer], questions: Sequence[Question], 
 
     every = [Fork(work) for _ in range(min(forks, len(questions)))]
     idle = list(every)
-    waiting = iter(enumerate(questions))
+    waiting = ((place, questions[place]) for place in begin or range(len(questions)))
     found: dict[int, Answer | Exception] = {}
     try:
         with selectors.DefaultSelector() as busy:

@@ -44,6 +44,19 @@ def test_answers_come_in_the_order_of_their_questions(number):
 
 
 @needs_forks
+def test_those_to_begin_first_begin_first():
+    def work(question):
+        began = time.monotonic()
+        time.sleep(0.05)
+        return question, began
+
+    answers = list(in_forks(work, "abcdef", 2, [5, 0, 4, 1, 3, 2]))
+    assert "".join(question for question, _ in answers) == "abcdef"
+    began = sorted(range(6), key=lambda place: answers[place][1])
+    assert [set(began[start : start + 2]) for start in (0, 2, 4)] == [{5, 0}, {4, 1}, {3, 2}]
+
+
+@needs_forks
 def test_what_is_large_and_what_there_was_before_need_no_pickling():
     held = [lambda: b"x" * 10**7]
     assert [len(answer) for answer in in_forks(lambda _: held[0](), range(4), 2)] == [10**7] * 4

@@ -10,7 +10,7 @@ from icc_cli.measures.groups import class_groups
 from icc_cli.measures.options import Options
 from icc_cli.measures.result import Result, SiteValues
 from icc_cli.measures.scores import SiteScores, site_scores, whole_scores
-from icc_cli.measures.site import Array, Site
+from icc_cli.measures.site import HELD_BYTES, Array, Site
 from icc_cli.measures.tally import Tally
 from icc_cli.measures.view import SiteView
 from icc_cli.measures.whole import Given, Network
@@ -64,7 +64,8 @@ def measure_sites(
     parts: list[Callable[[], SiteScores | dict[str, Array | str]]]
     parts = [work_whole, *(partial(work, site) for site in sites)]
     with used_again():
-        for scores in in_forks(lambda part: parts[part](), range(len(parts)), processes if len(sites) > 1 else 1):
+        begin = _largest_first(sites, leaves, at_sites)
+        for scores in in_forks(lambda part: parts[part](), range(len(parts)), processes if threads == 1 else 1, begin):
             if isinstance(scores, SiteScores):
                 tally.add(scores)
                 progress(scores.neurons)
@@ -72,6 +73,16 @@ def measure_sites(
                 for name, found in scores.items():
                     tally.add_whole(name, found)
     return _with_absent(tally.result(), measures, possible)
+
+
+def _largest_first(sites: Sequence[Site], leaves: int, measures: Sequence[Measure]) -> list[int]:
+    """The order in which the network and its sites are begun, so that the last are small and no process waits long for
+    another; as they come where their scores, which wait for each other, would take much memory."""
+    scores = 8 * leaves * sum(site.shape[1] for site in sites) * sum(one.over == "neurons" for one in measures)
+    order = list(range(1, len(sites) + 1))
+    if scores <= HELD_BYTES:
+        order.sort(key=lambda place: -sites[place - 1].shape[1])
+    return [0, *order]
 
 
 def _needed(shape: tuple[int, int], leaves: int, measures: Sequence[Measure]) -> int:

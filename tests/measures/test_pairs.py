@@ -10,7 +10,7 @@ from icc_cli.measures import directions, pairs
 from icc_cli.measures.groups import class_groups
 from icc_cli.measures.layer_variance import layer_variance
 from icc_cli.measures.silhouette import subclass_silhouettes
-from icc_cli.measures.site import ArraySite
+from icc_cli.measures.site import ArraySite, small
 from icc_cli.measures.view import SiteView
 
 CONVENTIONS = ("paper", "reference")
@@ -104,10 +104,36 @@ def test_distances_as_equal_as_more_rows_than_neurons_allow(rest, noise, convent
     others = [np.repeat(np.eye(20), 4, axis=1) / 2, *[np.tile(np.eye(20), (1, 4)) / 2] * (rest - 1)]
     activations = np.concatenate([np.eye(80), *others])
     activations += noise * random.random(activations.shape)
-    # From twice as many rows V'V is in float32, whose rounding does not average out over numbers that are the same.
-    tolerance = 1e-7 if pairs.few(*activations.shape) else 2e-6
     for found in spreads(activations, convention):
-        assert found == pytest.approx(brute(activations, convention), rel=tolerance)
+        assert found == pytest.approx(brute(activations, convention), rel=1e-7)
+
+
+@pytest.mark.parametrize(("neurons", "tolerance"), [(64, 1e-7), (pairs.FLOAT32_FROM, 2e-6)])
+def test_rows_in_float32_that_hold_the_same_few_numbers(neurons, tolerance):
+    """Sums of equal numbers, whose rounding in float32 does not average out."""
+    random, eye = np.random.default_rng(8), np.eye(neurons // 4)
+    activations = np.concatenate([np.eye(neurons), np.repeat(eye, 4, axis=1), *[np.tile(eye, (1, 4))] * 9])
+    activations = (activations + 1e-9 * random.random(activations.shape)).astype(np.float32)
+    block = exact(activations)
+    found, expected = (
+        pairs.spread_of_many(block, product, "paper")
+        for product in (pairs.gram(block.rows.astype(np.float32)), block.rows.T @ block.rows)
+    )
+    assert found == pytest.approx(expected, rel=tolerance)
+
+
+def test_active_parts_of_a_site_that_is_taken_in_float32():
+    """As c4 has them: three quarters of each column are 0."""
+    random = np.random.default_rng(1)
+    labels = np.repeat(np.arange(40), 256)
+    site = ArraySite("a", (random.normal(size=(40 * 256, 128)) + random.normal(size=(40, 128))[labels]).astype("f4"))
+    assert not small(site)
+    active = site.values.astype(float)
+    active = (active - active.mean(0)) / (active.std(0) + 1e-7)
+    active = np.maximum(active - np.percentile(active, 75, axis=0), 0)
+    sizes = [layer_variance(SiteView(site, class_groups(labels, None), "paper"))]
+    expected = [brute(active[labels == label], "paper") for label in range(3)]
+    assert sizes[0][:3] / sizes[0][0] == pytest.approx(np.array(expected) / expected[0], rel=1e-7)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -183,7 +209,15 @@ def test_silhouettes_of_tight_subclasses(spread, monkeypatch):
 
 @pytest.mark.parametrize(
     ("shape", "given", "taken"),
-    [((100, 64), "f8", "f8"), ((128, 64), "f8", "f4"), ((10, 64), "f4", "f4"), ((200, 63), "f4", "f8")],
+    [
+        ((100, 64), "f8", "f8"),
+        ((600, 64), "f4", "f8"),
+        ((2000, 1024), "f8", "f8"),
+        ((2048, 1024), "f8", "f4"),
+        ((10, 1024), "f4", "f4"),
+    ],
 )
 def test_the_precision_of_products(shape, given, taken):
-    assert pairs.gram(np.ones(shape, given)).dtype == np.dtype(taken)
+    rows = np.random.default_rng(0).integers(-3, 4, shape).astype(given)
+    product = pairs.gram(rows)
+    assert product.dtype == np.dtype(taken) and np.array_equal(product, rows.T @ rows)

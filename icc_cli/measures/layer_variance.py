@@ -186,5 +186,5 @@ def _active(block: Numbers, threshold: Array, scale: Array, dtype: DTypeLike) ->
 
 
 LAYER_VARIANCE = Measure(
-    "c4", layer_variance, over="sites", groups="classes", symbol="$c_4$", settings=("layer_k", "convention"), version=2
+    "c4", layer_variance, over="sites", groups="classes", symbol="$c_4$", settings=("layer_k", "convention"), version=3
 )

@@ -1,6 +1,6 @@
 """What a measure of the whole network sees: its head, its outputs, and what extraction counted."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -106,27 +106,21 @@ class Network:
     def answers(self) -> Answers:
         """What the logits say. Absent when they are not known, FormatError for NaN, and for infinity but -inf, which
         leaves a class out."""
-        found = [
-            (own - others, 1 / sums, right, np.log(sums) - (own - largest))
-            for own, others, largest, right, sums in self._answered()
-        ]
-        return Answers(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-    def _answered(self) -> Iterator[tuple[Array, Array, Array, NDArray[np.bool_], Array]]:
-        """Of blocks of samples the logit of their class, the largest of the others and of all, whether that is the
-        class', and the sum of exp(logit - largest): (b,) each."""
-        site, start = self.logits, 0
-        for block in row_blocks(site, slice(0, len(self.labels))):
-            if not np.isfinite(block.max(axis=1)).all():
+        found, start = [], 0
+        for block in row_blocks(self.logits, slice(0, len(self.labels))):
+            largest = block.max(axis=1)
+            if not np.isfinite(largest).all():
                 raise FormatError("the logits hold NaN or infinity.", DIVERGED)
             each, labels = np.arange(len(block)), self.labels[start : start + len(block)]
-            right, own, largest = block.argmax(axis=1) == labels, block[each, labels], block.max(axis=1)
+            right, own = block.argmax(axis=1) == labels, block[each, labels]
             block[each, labels] = -np.inf
-            others = block.max(axis=1)
+            margins = own - block.max(axis=1)
             block[each, labels] = own
             block -= largest[:, None]
-            yield own, others, largest, right, np.exp(block, out=block).sum(axis=1)
+            sums = np.exp(block, out=block).sum(axis=1)
+            found.append((margins, 1 / sums, right, np.log(sums) - (own - largest)))
             start += len(block)
+        return Answers(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def metric(self, name: str) -> float:
         """What extraction or training counted. Absent when it did not."""

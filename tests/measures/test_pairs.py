@@ -131,9 +131,9 @@ def test_active_parts_of_a_site_that_is_taken_in_float32():
     active = site.values.astype(float)
     active = (active - active.mean(0)) / (active.std(0) + 1e-7)
     active = np.maximum(active - np.percentile(active, 75, axis=0), 0)
-    sizes = [layer_variance(SiteView(site, class_groups(labels, None), "paper"))]
+    found = layer_variance(SiteView(site, class_groups(labels, None), "paper"))
     expected = [brute(active[labels == label], "paper") for label in range(3)]
-    assert sizes[0][:3] / sizes[0][0] == pytest.approx(np.array(expected) / expected[0], rel=1e-7)
+    assert found[:3] / found[0] == pytest.approx(np.array(expected) / expected[0], rel=1e-7)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
